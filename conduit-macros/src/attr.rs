@@ -1,0 +1,308 @@
+//! The grammar of the attributes: which options there are, where, and what they look like.
+
+use std::time::Duration;
+
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{
+    Attribute, Expr, ExprLit, ExprUnary, Ident, Lit, LitStr, Meta, Path, Token, UnOp,
+    ext::IdentExt,
+    parse::{Parse, ParseStream, Parser},
+    token,
+};
+
+use crate::errors::Errors;
+
+/// The options that one attribute takes in one place.
+pub(crate) struct Grammar {
+    attribute: &'static str,
+    place: &'static str,
+    options: &'static [Usage],
+}
+
+/// An option as one writes it: `public`, or `timeout = "5s"`.
+struct Usage(&'static str);
+
+const NAME: Usage = Usage(r#"name = "user.create""#);
+const NAMESPACE: Usage = Usage(r#"namespace = "chat""#);
+const PUBLIC: Usage = Usage("public");
+const TIMEOUT: Usage = Usage(r#"timeout = "5s""#);
+const DEPRECATED: Usage = Usage("deprecated");
+const SKIP: Usage = Usage("skip");
+const CRATE: Usage = Usage("crate = path::to::conduit");
+const DEFAULT: Usage = Usage("default = value");
+const FLATTEN: Usage = Usage("flatten");
+const CODE: Usage = Usage("code = 404");
+const INTERNAL: Usage = Usage("internal");
+/// For conduit's own methods; in no list that a user sees.
+const BUILTIN: Usage = Usage("builtin");
+
+pub(crate) const FUNCTION: Grammar =
+    Grammar { attribute: "rpc", place: "a function", options: &[NAME, PUBLIC, TIMEOUT, DEPRECATED, CRATE, BUILTIN] };
+pub(crate) const BLOCK: Grammar =
+    Grammar { attribute: "rpc", place: "an `impl` block", options: &[NAMESPACE, CRATE] };
+pub(crate) const METHOD: Grammar = Grammar {
+    attribute: "rpc",
+    place: "a function of an `impl` block",
+    options: &[NAME, PUBLIC, TIMEOUT, DEPRECATED, SKIP],
+};
+pub(crate) const PARAMETER: Grammar =
+    Grammar { attribute: "arg", place: "a parameter", options: &[DEFAULT, FLATTEN] };
+pub(crate) const ERROR_ENUM: Grammar = Grammar { attribute: "rpc", place: "an enum", options: &[CRATE] };
+pub(crate) const ERROR_STRUCT: Grammar =
+    Grammar { attribute: "rpc", place: "a struct", options: &[CODE, INTERNAL, CRATE] };
+pub(crate) const VARIANT: Grammar = Grammar { attribute: "rpc", place: "a variant", options: &[CODE, INTERNAL] };
+pub(crate) const FIELD: Grammar = Grammar { attribute: "rpc", place: "a field", options: &[SKIP] };
+
+/// Where a misplaced option would be right.
+const PLACES: [&Grammar; 8] =
+    [&FUNCTION, &BLOCK, &METHOD, &PARAMETER, &VARIANT, &FIELD, &ERROR_STRUCT, &ERROR_ENUM];
+
+impl Usage {
+    fn key(&self) -> &'static str {
+        self.0.split(' ').next().unwrap_or(self.0)
+    }
+
+    fn takes_value(&self) -> bool {
+        self.0.contains('=')
+    }
+}
+
+impl Grammar {
+    /// Reads the tokens between the attribute's parentheses.
+    pub(crate) fn read(&self, tokens: TokenStream, errors: &mut Errors) -> Options {
+        let mut options = Options::default();
+        for entry in entries(tokens, errors) {
+            if let Some(entry) = self.accept(entry, &options, errors) {
+                options.0.push(entry);
+            }
+        }
+        options
+    }
+
+    /// Reads every attribute of this grammar among `attributes`.
+    pub(crate) fn read_attributes(&self, attributes: &[Attribute], errors: &mut Errors) -> Options {
+        let mut tokens = TokenStream::new();
+        for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident(self.attribute)) {
+            match &attribute.meta {
+                Meta::Path(_) => {}
+                Meta::List(list) => {
+                    tokens.extend(list.tokens.clone());
+                    tokens.extend(<Token![,]>::default().into_token_stream());
+                }
+                Meta::NameValue(pair) => {
+                    errors.on(pair, format_args!("write `#[{}(..)]`: {}", self.attribute, self.takes()));
+                }
+            }
+        }
+        self.read(tokens, errors)
+    }
+
+    fn accept(&self, entry: Entry, seen: &Options, errors: &mut Errors) -> Option<Entry> {
+        let key = entry.key.to_string();
+        let Some(usage) = self.options.iter().find(|usage| usage.key() == key) else {
+            errors.on(&entry.key, self.unknown(&key));
+            return None;
+        };
+        if seen.entry(&key).is_some() {
+            errors.on(&entry.key, format_args!("option `{key}` is given twice"));
+            return None;
+        }
+        match (usage.takes_value(), &entry.value) {
+            (true, Value::Expr(_)) | (false, Value::None) => Some(entry),
+            (true, _) => {
+                errors.on(&entry.key, format_args!("option `{key}` takes a value: write `{}`", usage.0));
+                None
+            }
+            (false, _) => {
+                errors.on(&entry, format_args!("option `{key}` takes no value: write `{}`", usage.0));
+                None
+            }
+        }
+    }
+
+    /// unknown option `publc`: did you mean `public`? on a function `#[rpc]` takes ..
+    fn unknown(&self, key: &str) -> String {
+        let elsewhere = PLACES
+            .into_iter()
+            .find(|place| key != BUILTIN.key() && place.options.iter().any(|usage| usage.key() == key));
+        let near = self.listed().map(Usage::key).min_by_key(|known| strsim::damerau_levenshtein(known, key));
+        let near = near.filter(|known| strsim::damerau_levenshtein(known, key) <= known.len() / 3);
+        match (elsewhere, near) {
+            (Some(other), _) => {
+                format!("option `{key}` of `#[{}]` belongs on {}; {}", other.attribute, other.place, self.takes())
+            }
+            (None, Some(known)) => format!("unknown option `{key}`: did you mean `{known}`? {}", self.takes()),
+            (None, None) => format!("unknown option `{key}`: {}", self.takes()),
+        }
+    }
+
+    fn takes(&self) -> String {
+        let options: Vec<_> = self.listed().map(|usage| format!("`{}`", usage.0)).collect();
+        format!("on {} `#[{}]` takes {}", self.place, self.attribute, options.join(", "))
+    }
+
+    fn listed(&self) -> impl Iterator<Item = &'static Usage> {
+        self.options.iter().filter(|usage| usage.0 != BUILTIN.0)
+    }
+}
+
+/// The options of one attribute: each known, each once, each with a value if it takes one.
+#[derive(Default)]
+pub(crate) struct Options(Vec<Entry>);
+
+impl Options {
+    fn entry(&self, key: &str) -> Option<&Entry> {
+        self.0.iter().find(|entry| entry.key == key)
+    }
+
+    /// The word itself, if it is there.
+    pub(crate) fn flag(&self, key: &str) -> Option<&Ident> {
+        Some(&self.entry(key)?.key)
+    }
+
+    pub(crate) fn value(&self, key: &str) -> Option<&Expr> {
+        match &self.entry(key)?.value {
+            Value::Expr(value) => Some(value),
+            Value::None | Value::List(_) => None,
+        }
+    }
+
+    /// `key = "text"`
+    fn text(&self, key: &str, example: &str, errors: &mut Errors) -> Option<LitStr> {
+        let value = self.value(key)?;
+        if let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = value {
+            return Some(text.clone());
+        }
+        errors.on(value, format_args!("`{key}` takes a string literal: write `{example}`"));
+        None
+    }
+
+    /// `name = ".."` or `namespace = ".."`, fit to be part of a method's name.
+    pub(crate) fn name(&self, key: &str, errors: &mut Errors) -> Option<LitStr> {
+        let example = if key == "name" { NAME.0 } else { NAMESPACE.0 };
+        let text = self.text(key, example, errors)?;
+        let value = text.value();
+        if value.is_empty() || value.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            errors.on(&text, format_args!("`{key}` takes a name without spaces, such as `{example}`; found {value:?}"));
+        } else if value.starts_with('.') || value.ends_with('.') {
+            errors.on(
+                &text,
+                format_args!("dots stand between the parts of a name: write `{}`", value.trim_matches('.')),
+            );
+        }
+        Some(text)
+    }
+
+    /// `timeout = "5s"`
+    pub(crate) fn timeout(&self, errors: &mut Errors) -> Option<Duration> {
+        let text = self.text("timeout", TIMEOUT.0, errors)?;
+        match humantime::parse_duration(&text.value()) {
+            Ok(timeout) if !timeout.is_zero() => return Some(timeout),
+            Ok(_) => errors.on(&text, r#"a timeout of zero gives no call a chance: write one such as "5s" or "250ms""#),
+            Err(reason) => errors.on(
+                &text,
+                format_args!(r#"`timeout` takes a time such as "5s", "250ms" or "1m 30s"; found {text:?}: {reason}"#, text = text.value()),
+            ),
+        }
+        None
+    }
+
+    /// `code = 404`, with the place to complain about it.
+    pub(crate) fn code(&self, errors: &mut Errors) -> Option<(i64, Span)> {
+        let value = self.value("code")?;
+        let digits = match value {
+            Expr::Lit(ExprLit { lit: Lit::Int(digits), .. }) => Some(digits.base10_digits().to_owned()),
+            Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => match &**expr {
+                Expr::Lit(ExprLit { lit: Lit::Int(digits), .. }) => Some(format!("-{}", digits.base10_digits())),
+                _ => None,
+            },
+            _ => None,
+        };
+        let code = digits.and_then(|digits| digits.parse().ok());
+        if code.is_none() {
+            errors.on(value, "`code` takes an integer literal of 64 bits: write `code = 404`");
+        }
+        code.map(|code| (code, syn::spanned::Spanned::span(value)))
+    }
+
+    /// `crate = path`, or conduit as everybody calls it.
+    pub(crate) fn krate(&self, errors: &mut Errors) -> Path {
+        match self.value("crate") {
+            None => syn::parse_quote!(::conduit),
+            Some(Expr::Path(path)) if path.qself.is_none() => path.path.clone(),
+            Some(other) => {
+                errors.on(other, "`crate` takes the path of the conduit crate: write `crate = path::to::conduit`");
+                syn::parse_quote!(::conduit)
+            }
+        }
+    }
+}
+
+/// `key`, `key = value` or `key(..)`.
+pub(crate) struct Entry {
+    pub(crate) key: Ident,
+    pub(crate) value: Value,
+}
+
+pub(crate) enum Value {
+    None,
+    Expr(Expr),
+    List(Group),
+}
+
+/// Every entry that can be read; what can't is an error, and reading goes on behind the next comma.
+pub(crate) fn entries(tokens: TokenStream, errors: &mut Errors) -> Vec<Entry> {
+    let parser = |input: ParseStream| {
+        let mut found = Vec::new();
+        while !input.is_empty() {
+            if let Some(entry) = errors.keep(input.parse::<Entry>()) {
+                found.push(entry);
+                if !input.is_empty() && !input.peek(Token![,]) {
+                    errors.at(input.span(), "expected `,` before the next option");
+                }
+            }
+            skip_to_comma(input)?;
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok(found)
+    };
+    // The closure itself never fails: what it can't read it skips.
+    parser.parse2(tokens).unwrap_or_default()
+}
+
+fn skip_to_comma(input: ParseStream) -> syn::Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}
+
+impl Parse for Entry {
+    fn parse(input: ParseStream) -> syn::Result<Self> {
+        if input.peek(Lit) {
+            let literal: Lit = input.parse()?;
+            return Err(syn::Error::new_spanned(literal, "expected an option such as `name = \"user.create\"`"));
+        }
+        let key = input.call(Ident::parse_any)?;
+        let value = if input.parse::<Option<Token![=]>>()?.is_some() {
+            Value::Expr(input.parse()?)
+        } else if input.peek(token::Paren) {
+            Value::List(input.parse()?)
+        } else {
+            Value::None
+        };
+        Ok(Self { key, value })
+    }
+}
+
+impl ToTokens for Entry {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.key.to_tokens(tokens);
+        match &self.value {
+            Value::None => {}
+            Value::Expr(value) => value.to_tokens(tokens),
+            Value::List(list) => list.to_tokens(tokens),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Parameters, and the rule of all of them: owned ones come from the caller, borrowed ones from the server.
+
+use syn::{Attribute, Expr, FnArg, Ident, Pat, PatType, Type, TypeReference, ext::IdentExt};
+
+use super::types::{borrows, has_impl_trait, is_named, owned, plain, text};
+use crate::{
+    attr::{self, Options, Value},
+    errors::Errors,
+};
+
+/// One parameter of a method.
+pub(crate) enum Param {
+    /// In the schema and on the wire.
+    Argument(Argument),
+    /// Lent by the server: the `T` of `&T`.
+    Borrow(Type),
+}
+
+/// A parameter that the caller gives.
+pub(crate) struct Argument {
+    pub(crate) ident: Ident,
+    pub(crate) ty: Type,
+    /// The name on the wire.
+    pub(crate) name: String,
+    /// Doc comments, `#[serde(..)]`, `#[schemars(..)]`: what belongs on the field.
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) default: Option<Expr>,
+    pub(crate) flatten: bool,
+}
+
+impl Param {
+    pub(crate) fn read(param: &PatType, errors: &mut Errors) -> Self {
+        let options = attr::PARAMETER.read_attributes(&param.attrs, errors);
+        refuse_cfg(&param.attrs, errors);
+        match plain(&param.ty) {
+            Type::Reference(reference) if !is_meant_as_argument(reference) => {
+                refuse_on_borrowed(param, errors);
+                Self::Borrow(borrowed(reference, errors))
+            }
+            _ => Self::Argument(Argument::read(param, &options, errors)),
+        }
+    }
+}
+
+/// Whether an attribute goes to the field of the arguments' struct, and off the function.
+pub(crate) fn belongs_on_field(attribute: &Attribute) -> bool {
+    ["serde", "schemars", "doc", "cfg_attr"].iter().any(|name| attribute.path().is_ident(name))
+}
+
+/// Takes away what Rust does not accept on a parameter.
+pub(crate) fn strip(param: &mut FnArg) {
+    if let FnArg::Typed(param) = param {
+        param.attrs.retain(|attribute| !attribute.path().is_ident("arg") && !belongs_on_field(attribute));
+    }
+}
+
+/// `&str` and `&[T]`: no server lends those.
+fn is_meant_as_argument(reference: &TypeReference) -> bool {
+    matches!(plain(&reference.elem), Type::Slice(_)) || is_named(&reference.elem, "str")
+}
+
+fn borrowed(reference: &TypeReference, errors: &mut Errors) -> Type {
+    let elem = plain(&reference.elem);
+    let name = text(elem);
+    if reference.mutability.is_some() {
+        errors.on(
+            reference,
+            format_args!("many calls share what the server lends: take `&{name}`, and keep what changes in a `Mutex` inside it"),
+        );
+    } else if matches!(elem, Type::TraitObject(_)) {
+        errors.on(
+            reference,
+            format_args!("the server finds what it lends by its type: take the concrete type, or `&Arc<{name}>` given with `.state(..)`"),
+        );
+    } else if has_impl_trait(elem) {
+        errors.on(reference, format_args!("the server finds what it lends by its type: name it instead of `{name}`"));
+    } else if borrows(elem) {
+        errors.on(
+            reference,
+            format_args!("what the server lends has to be owned by it: no reference or lifetime inside `{name}`"),
+        );
+    }
+    elem.clone()
+}
+
+fn refuse_cfg(attributes: &[Attribute], errors: &mut Errors) {
+    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")) {
+        errors.on(attribute, "a parameter can't come and go: put `#[cfg(..)]` on two functions of the same name");
+    }
+}
+
+fn refuse_on_borrowed(param: &PatType, errors: &mut Errors) {
+    for attribute in &param.attrs {
+        let path = attribute.path();
+        if ["arg", "serde", "schemars"].iter().any(|name| path.is_ident(name)) {
+            errors.on(
+                attribute,
+                format_args!("`#[{}(..)]` is for arguments, and this parameter is borrowed from the server: take `{}` by value to make it an argument", text(path), text(&*param.ty).trim_start_matches('&')),
+            );
+        }
+    }
+}
+
+impl Argument {
+    fn read(param: &PatType, options: &Options, errors: &mut Errors) -> Self {
+        let ident = name_of(&param.pat, errors);
+        refuse_type(&param.ty, errors);
+        let default = options.value("default").cloned();
+        let flatten = options.flag("flatten");
+        if let (Some(_), Some(flatten)) = (&default, flatten) {
+            errors.on(flatten, "a flattened argument has no default of its own: put `#[serde(default)]` on the fields of its struct");
+        }
+        let mut argument = Self {
+            name: ident.unraw().to_string(),
+            ident,
+            ty: (*param.ty).clone(),
+            attributes: param.attrs.iter().filter(|attribute| belongs_on_field(attribute)).cloned().collect(),
+            default,
+            flatten: flatten.is_some(),
+        };
+        argument.read_serde(errors);
+        argument
+    }
+
+    /// Looks through `#[serde(..)]` for the name on the wire, and for what an argument can't have.
+    fn read_serde(&mut self, errors: &mut Errors) {
+        for attribute in self.attributes.clone() {
+            if !attribute.path().is_ident("serde") {
+                continue;
+            }
+            let Some(list) = errors.keep(attribute.meta.require_list()) else { continue };
+            for entry in attr::entries(list.tokens.clone(), errors) {
+                self.read_serde_entry(&entry, errors);
+            }
+        }
+    }
+
+    fn read_serde_entry(&mut self, entry: &attr::Entry, errors: &mut Errors) {
+        let key = entry.key.to_string();
+        match (key.as_str(), &entry.value) {
+            ("rename", Value::Expr(Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(name), .. }))) => self.name = name.value(),
+            ("rename", Value::List(_)) => {
+                errors.on(entry, "an argument has one name for both sides: write `#[serde(rename = \"..\")]`");
+            }
+            ("alias", _) => {
+                errors.on(entry, "an alias would be accepted but not published: choose one name with `#[serde(rename = \"..\")]`");
+            }
+            ("skip" | "skip_serializing" | "skip_deserializing" | "skip_serializing_if", _) => errors.on(
+                entry,
+                format_args!("an argument is always sent: drop `{key}`, and take `Option<T>` or `#[arg(default = ..)]` for one that may be left out"),
+            ),
+            ("borrow", _) => errors.on(entry, "an argument is owned, so it can't borrow from the message: drop `borrow`"),
+            ("flatten", _) => errors.on(entry, "write `#[arg(flatten)]`: the arguments' struct has to know of it"),
+            ("default", _) if self.default.is_some() => {
+                errors.on(entry, "this argument has a default already, from `#[arg(default = ..)]`");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `a` of `a: i64` and of `mut a: i64`.
+fn name_of(pattern: &Pat, errors: &mut Errors) -> Ident {
+    match pattern {
+        Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => pattern.ident.clone(),
+        other => {
+            errors.on(
+                other,
+                format_args!("give the argument a name instead of `{}`: it is the name on the wire", text(other)),
+            );
+            Ident::new("__unnamed", syn::spanned::Spanned::span(other))
+        }
+    }
+}
+
+fn refuse_type(ty: &Type, errors: &mut Errors) {
+    let name = text(ty);
+    if has_impl_trait(ty) {
+        errors.on(ty, format_args!("an argument has one type and one schema: name the type instead of `{name}`"));
+    } else if borrows(ty) {
+        let instead = owned(ty).map_or_else(|| "take a type without lifetimes".to_owned(), |ty| format!("take `{}`", text(ty)));
+        let rule = "an argument is owned, a borrowed parameter (`&T`) comes from the server";
+        errors.on(ty, format_args!("{instead} instead of `{name}`: {rule}"));
+    }
+}

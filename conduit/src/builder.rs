@@ -1,0 +1,222 @@
+//! How a server is described, and everything that `build()` refuses.
+
+use std::{
+    any::{TypeId, type_name},
+    time::Duration,
+};
+
+use crate::{
+    auth::Auth,
+    builtin,
+    config::Config,
+    connection::Connection,
+    context::{Call, State},
+    discovery::Discovery,
+    dispatch::Dispatcher,
+    error::{Error, ErrorKind, Result},
+    macro_support::Registration,
+    method::{MethodDescriptor, Service},
+    registry::Registry,
+    server::{Server, States},
+};
+
+/// Describes a server: its methods, their state, its settings. Made by [`Server::builder`].
+///
+/// Each setting has a default, and is checked by [`build`](Self::build), which names everything that is wrong
+/// at once.
+#[must_use = "nothing is served until `build()` is called, and the server run"]
+#[derive(Default)]
+pub struct ServerBuilder {
+    config: Config,
+    auth: Login,
+    explicit: bool,
+    methods: Vec<MethodDescriptor>,
+    states: States,
+    faults: Vec<String>,
+}
+
+#[derive(Default)]
+enum Login {
+    /// A random token is made.
+    #[default]
+    Unsaid,
+    Password(String),
+    Open,
+}
+
+impl ServerBuilder {
+    /// The address or host name to listen on; `"0.0.0.0"`, all IPv4 addresses, by default.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.config.host = host.into();
+        self
+    }
+
+    /// The port to listen on; 8080 by default, 0 has the system find a free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.config.port = port;
+        self
+    }
+
+    /// The name that discovery tells; `"Server"` by default.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.config.name = name.into();
+        self
+    }
+
+    /// The version of the service that discovery tells, yours to choose; `"0.0.0"` by default.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.config.version = version.into();
+        self
+    }
+
+    /// The token that clients log in with. Without one, and without [`open`](Self::open), a random token is
+    /// made and logged once.
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.auth = Login::Password(password.into());
+        self
+    }
+
+    /// Lets everybody call every method, without login.
+    pub fn open(mut self) -> Self {
+        self.auth = Login::Open;
+        self
+    }
+
+    /// Leaves the methods out that are linked into the program: only those given by hand are served.
+    pub fn explicit(mut self) -> Self {
+        self.explicit = true;
+        self
+    }
+
+    /// Adds methods by hand: `.methods(conduit::methods![add, users::create])`.
+    pub fn methods(mut self, methods: impl IntoIterator<Item = MethodDescriptor>) -> Self {
+        self.methods.extend(methods);
+        self
+    }
+
+    /// Adds the methods of an `impl` block with `#[rpc]`; `service` is what they borrow as `&self`.
+    pub fn service<S: Service>(mut self, service: S) -> Self {
+        self.methods.extend_from_slice(S::METHODS);
+        self.state(service)
+    }
+
+    /// Lends `state` to every method that takes a `&T`.
+    pub fn state<T: State>(mut self, state: T) -> Self {
+        if is_always_there(TypeId::of::<T>()) {
+            self.faults.push(format!("state of type `{}` is the server's own to lend", type_name::<T>()));
+        } else if self.states.insert(TypeId::of::<T>(), Box::new(state)).is_some() {
+            self.faults.push(format!("state of type `{}` was given twice", type_name::<T>()));
+        }
+        self
+    }
+
+    /// How long a connection may stay without logging in; 30 s by default.
+    pub fn auth_timeout(mut self, timeout: Duration) -> Self {
+        self.config.auth_timeout = timeout;
+        self
+    }
+
+    /// The largest message in bytes that is taken; 16 MiB by default. A larger one closes the connection with
+    /// 1009, and is answered with 413 over HTTP.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.config.max_message_size = bytes;
+        self
+    }
+
+    /// The most requests that a batch may hold; 1000 by default. A larger one is answered with one error.
+    pub fn max_batch(mut self, requests: usize) -> Self {
+        self.config.max_batch = requests;
+        self
+    }
+
+    /// The most calls that may run at a time on a connection; 1024 by default. One more is answered with an
+    /// error at once.
+    pub fn max_in_flight(mut self, calls: usize) -> Self {
+        self.config.max_in_flight = calls;
+        self
+    }
+
+    /// The most bytes that may wait to be sent to a connection; 64 MiB by default. A client that reads so
+    /// slowly that more would wait is disconnected with 4002.
+    pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
+        self.config.max_queue_bytes = bytes;
+        self
+    }
+
+    /// How long a call may take whose method names no time of its own; without limit by default.
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.config.call_timeout = Some(timeout);
+        self
+    }
+
+    /// How long calls in flight have to end when the server stops; 30 s by default.
+    pub fn shutdown_deadline(mut self, deadline: Duration) -> Self {
+        self.config.shutdown_deadline = deadline;
+        self
+    }
+
+    /// Checks that everything fits together and compiles the validators.
+    ///
+    /// # Errors
+    /// Two methods of one name (both places are named), a state that a method borrows and nobody gave (method
+    /// and type are named), a schema that is none, an empty password, a setting that can't work: all of them
+    /// at once, in one error of kind [`ErrorKind::Build`].
+    pub fn build(self) -> Result<Server> {
+        let Self { config, auth, explicit, mut methods, states, mut faults } = self;
+        faults.extend(config.faults());
+        if matches!(&auth, Login::Password(password) if password.is_empty()) {
+            faults.push("the password is empty: give one, or say `open()` for a server without login".into());
+        }
+        methods.extend_from_slice(&builtin::methods());
+        if !explicit {
+            methods.extend(inventory::iter::<Registration>().map(|registration| registration.0.clone()));
+        }
+        let registry = Registry::new(methods, |wanted| is_always_there(wanted) || states.contains_key(&wanted)).unwrap_or_else(|more| {
+            faults.extend(more);
+            Registry::default()
+        });
+        if !faults.is_empty() {
+            return Err(refusal(&faults));
+        }
+        let discovery = Discovery::new(&config.name, &config.version, &registry)?;
+        let auth = auth.decide()?;
+        let dispatcher = Dispatcher { registry, max_batch: config.max_batch, call_timeout: config.call_timeout };
+        Ok(Server::assemble(config, auth, states, dispatcher, discovery))
+    }
+}
+
+impl std::fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The password stays out of logs.
+        f.debug_struct("ServerBuilder").field("config", &self.config).field("methods", &self.methods).finish_non_exhaustive()
+    }
+}
+
+impl Login {
+    fn decide(self) -> Result<Auth> {
+        match self {
+            Self::Open => Ok(Auth::Open),
+            Self::Password(password) => Ok(Auth::Token(password)),
+            Self::Unsaid => {
+                let token = Auth::random_token().map_err(|error| {
+                    Error::new(ErrorKind::Io, format!("no random token could be made: {error}"))
+                })?;
+                tracing::warn!("no password was given; clients log in with the token {token}");
+                Ok(Auth::Token(token))
+            }
+        }
+    }
+}
+
+/// Whether a value of this type is there without being given.
+fn is_always_there(wanted: TypeId) -> bool {
+    [TypeId::of::<Call>(), TypeId::of::<Connection>(), TypeId::of::<Server>()].contains(&wanted)
+}
+
+fn refusal(faults: &[String]) -> Error {
+    let message = match faults {
+        [fault] => format!("the server can't be built: {fault}"),
+        faults => format!("the server can't be built:\n- {}", faults.join("\n- ")),
+    };
+    Error::new(ErrorKind::Build, message)
+}

@@ -1,0 +1,141 @@
+//! The methods that every server has. They are `#[rpc]` functions like any other, so `listall` lists them too.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::{
+    Connection, RpcError, Server,
+    description::MethodDescription,
+    macro_support::schemars,
+    method::MethodDescriptor,
+    methods,
+    protocol::{ErrorCode, ErrorObject, Id},
+    rpc,
+    rpc_error::ErrorDescription,
+};
+
+pub(crate) fn methods() -> Vec<MethodDescriptor> {
+    methods![listall, discover, login, cancel]
+}
+
+/// List all methods: name, description, argument and result schemas, errors, sorted by name.
+#[rpc(name = "listall", builtin)]
+async fn listall(server: &Server) -> List {
+    List(server.discovery().list.clone())
+}
+
+/// Describe the service as an OpenRPC 1.4 document.
+#[rpc(name = "rpc.discover", builtin)]
+async fn discover(server: &Server) -> OpenRpc {
+    OpenRpc(server.discovery().openrpc.clone())
+}
+
+/// Log in with the server's token. Methods that are not public can be called from then on.
+#[rpc(name = "rpc.login", public, builtin)]
+async fn login(
+    server: &Server,
+    client: &Connection,
+    /// The token, or password, of the server.
+    token: String,
+) -> Result<Login, LoginError> {
+    if !server.auth().accepts(&token) {
+        return Err(LoginError);
+    }
+    client.log_in();
+    Ok(Login { server: server.name().into() })
+}
+
+/// Take a call back that is still running: it is dropped, and answered with error -32004. Says whether there
+/// was such a call.
+#[rpc(name = "rpc.cancel", public, builtin)]
+async fn cancel(client: &Connection, id: CallId) -> bool {
+    client.cancel(&id.0)
+}
+
+/// What a login is answered with.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+struct Login {
+    /// The name of the server.
+    server: String,
+}
+
+/// The token was wrong.
+struct LoginError;
+
+impl RpcError for LoginError {
+    fn to_error_object(&self) -> ErrorObject {
+        ErrorObject::with_code(ErrorCode::Unauthorized, "login failed: the token is wrong")
+    }
+
+    fn describe() -> Vec<ErrorDescription> {
+        let error = Self.to_error_object();
+        vec![ErrorDescription { code: error.code(), message: error.message().to_owned().into(), data: None }]
+    }
+
+    fn from_error_object(object: &ErrorObject) -> Option<Self> {
+        (object.code() == ErrorCode::Unauthorized.code()).then_some(Self)
+    }
+}
+
+/// The id of a call, of any of the kinds that an id can be.
+struct CallId(Id);
+
+impl Serialize for CallId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for CallId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let wrong = || serde::de::Error::custom("an id is a string, a number or null");
+        Id::parse(raw.get()).map(Self).ok_or_else(wrong)
+    }
+}
+
+impl JsonSchema for CallId {
+    fn schema_name() -> Cow<'static, str> {
+        "CallId".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number", "null"], "description": "The id of the call." })
+    }
+}
+
+/// A list of [`MethodDescription`]s that is written already.
+#[derive(Serialize)]
+struct List(Box<RawValue>);
+
+impl JsonSchema for List {
+    fn schema_name() -> Cow<'static, str> {
+        "Methods".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Vec::<MethodDescription>::json_schema(generator)
+    }
+}
+
+/// An OpenRPC document that is written already.
+#[derive(Serialize)]
+struct OpenRpc(Box<RawValue>);
+
+impl JsonSchema for OpenRpc {
+    fn schema_name() -> Cow<'static, str> {
+        "OpenRPC".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "description": "An OpenRPC 1.4 document" })
+    }
+}

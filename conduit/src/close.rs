@@ -1,0 +1,83 @@
+//! Why connections are closed: the codes of the WebSocket close frame.
+
+use std::{borrow::Cow, fmt};
+
+/// The code of a close frame (RFC 6455, 7.4).
+///
+/// Codes below 4000 are the protocol's own; those from 4000 on are conduit's, since "status codes in the range
+/// 4000-4999 are reserved for private use" (7.4.2).
+///
+/// | code | meaning | come back? |
+/// |---|---|---|
+/// | 1000 | normal end | as you like |
+/// | 1001 | the server shuts down | yes, after a while |
+/// | 1002 | a frame broke the WebSocket protocol | no: a fault of the client |
+/// | 1007 | a text frame was not UTF-8 | no: a fault of the client |
+/// | 1009 | a message was over `max_message_size` | not with that message |
+/// | 4001 | no login within `auth_timeout` | with a token |
+/// | 4002 | the client read too slowly and its queue was full | yes |
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CloseCode(u16);
+
+impl CloseCode {
+    /// The connection has served its purpose.
+    pub const NORMAL: Self = Self(1000);
+    /// The server shuts down.
+    pub const GOING_AWAY: Self = Self(1001);
+    /// A frame broke the WebSocket protocol.
+    pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// A close frame without a code arrived. Never sent.
+    pub const NO_STATUS: Self = Self(1005);
+    /// A text frame was not UTF-8.
+    pub const INVALID_PAYLOAD: Self = Self(1007);
+    /// A message was too large.
+    pub const MESSAGE_TOO_BIG: Self = Self(1009);
+    /// The client did not log in within `auth_timeout`.
+    pub const LOGIN_TIMEOUT: Self = Self(4001);
+    /// The client read more slowly than it was sent to, until its queue was full.
+    pub const SLOW_CLIENT: Self = Self(4002);
+
+    /// The code as a number.
+    #[must_use]
+    pub const fn as_u16(self) -> u16 {
+        self.0
+    }
+}
+
+impl From<u16> for CloseCode {
+    fn from(code: u16) -> Self {
+        Self(code)
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A close frame: code and reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Close {
+    pub(crate) code: CloseCode,
+    /// At most 123 bytes, or the frame would be over the 125 of a control frame (RFC 6455, 5.5).
+    pub(crate) reason: Cow<'static, str>,
+}
+
+impl Close {
+    pub(crate) fn new(code: CloseCode, reason: impl Into<Cow<'static, str>>) -> Self {
+        const LIMIT: usize = 123;
+        let mut reason = reason.into();
+        if reason.len() > LIMIT {
+            let end = reason.floor_char_boundary(LIMIT);
+            reason = reason[..end].to_owned().into();
+        }
+        Self { code, reason }
+    }
+}
+
+impl fmt::Display for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.reason)
+    }
+}

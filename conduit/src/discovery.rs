@@ -1,0 +1,244 @@
+//! What a server tells of itself: the list that `listall` answers, and the OpenRPC document.
+//!
+//! Both are written from the registry, when the server is built: from the schemas that validate the calls.
+
+use std::collections::BTreeMap;
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value, json, value::RawValue, value::to_raw_value};
+
+use crate::{
+    description::{ErrorEntry, MethodDescription},
+    error::{Error, ErrorKind, Result},
+    registry::{Registered, Registry},
+};
+
+/// The version of OpenRPC that the document follows.
+const OPENRPC: &str = "1.4.1";
+
+/// The documents, as they go on the wire.
+#[derive(Debug)]
+pub(crate) struct Discovery {
+    pub(crate) list: Box<RawValue>,
+    pub(crate) openrpc: Box<RawValue>,
+}
+
+impl Discovery {
+    pub(crate) fn new(name: &str, version: &str, registry: &Registry) -> Result<Self> {
+        let methods = registry.sorted();
+        let list: Vec<MethodDescription> = methods.iter().map(|method| describe(method)).collect();
+        let failed = |error| Error::new(ErrorKind::Build, "the methods can't be described").with_source(error);
+        let list = to_raw_value(&list).map_err(failed)?;
+        let openrpc = to_raw_value(&openrpc(name, version, &methods)).map_err(failed)?;
+        Ok(Self { list, openrpc })
+    }
+}
+
+fn describe(method: &Registered) -> MethodDescription {
+    let meta = method.descriptor.meta;
+    let errors = method.errors.iter().map(|error| ErrorEntry {
+        code: error.code,
+        message: error.message.clone().into_owned(),
+        data: error.data.clone(),
+    });
+    MethodDescription {
+        name: meta.name.into(),
+        description: meta.description.into(),
+        params: method.params.clone(),
+        result: method.output.clone(),
+        errors: errors.collect(),
+        public: meta.public,
+        deprecated: meta.deprecated,
+        timeout: meta.timeout.map(|timeout| timeout.as_secs_f64()),
+    }
+}
+
+fn openrpc(name: &str, version: &str, methods: &[&Registered]) -> Value {
+    let mut components = Components::default();
+    let methods: Vec<Value> = methods.iter().map(|method| method_object(method, &mut components)).collect();
+    json!({
+        "openrpc": OPENRPC,
+        "info": { "title": name, "version": version },
+        "methods": methods,
+        "components": { "schemas": components.schemas },
+    })
+}
+
+/// The Method Object: <https://spec.open-rpc.org/#method-object>.
+fn method_object(method: &Registered, components: &mut Components) -> Value {
+    let meta = method.descriptor.meta;
+    let params = components.adopt(&method.params);
+    let result = components.adopt(&method.output);
+    let result_name = method.output.get("title").and_then(Value::as_str).unwrap_or("result");
+    let errors: Vec<Value> = method.errors.iter().map(|error| {
+        let mut object = json!({ "code": error.code, "message": error.message });
+        if let Some(data) = &error.data {
+            object["data"] = components.adopt(data);
+        }
+        object
+    }).collect();
+    let mut object = Map::new();
+    object.insert("name".into(), meta.name.into());
+    if let Some(summary) = meta.description.lines().next().filter(|line| !line.is_empty()) {
+        object.insert("summary".into(), summary.into());
+        object.insert("description".into(), meta.description.into());
+    }
+    let (descriptors, structure) = content_descriptors(&params);
+    object.insert("params".into(), descriptors.into());
+    object.insert("result".into(), json!({ "name": result_name, "schema": result }));
+    object.insert("errors".into(), errors.into());
+    object.insert("paramStructure".into(), structure.into());
+    object.insert("deprecated".into(), meta.deprecated.into());
+    object.insert("x-public".into(), meta.public.into());
+    if let Some(timeout) = meta.timeout {
+        object.insert("x-timeout-seconds".into(), timeout.as_secs_f64().into());
+    }
+    // Arguments that depend on each other (the variants of a flattened enum) can't be told one by one.
+    if ["allOf", "anyOf", "oneOf"].iter().any(|keyword| params.get(keyword).is_some()) {
+        object.insert("x-params-schema".into(), params);
+    }
+    object.into()
+}
+
+/// A Content Descriptor for each argument, and how they may be given.
+///
+/// "All optional params MUST be positioned after all required params in the list." (OpenRPC, Method Object)
+/// Where the function has them in another order, the list can't tell positions, so it tells names alone.
+fn content_descriptors(params: &Value) -> (Vec<Value>, &'static str) {
+    let required: Vec<&str> =
+        params.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let is_optional = |name: &String| !required.contains(&name.as_str());
+    let properties: Vec<_> = params.get("properties").and_then(Value::as_object).into_iter().flatten().collect();
+    let structure = if properties.is_sorted_by_key(|(name, _)| is_optional(name)) { "either" } else { "by-name" };
+    let (last, first): (Vec<_>, Vec<_>) = properties.into_iter().partition(|(name, _)| is_optional(name));
+    let descriptors = first.into_iter().chain(last).map(|(name, schema)| {
+        let mut descriptor = json!({ "name": name, "required": !is_optional(name), "schema": schema });
+        if let Some(description) = schema.get("description") {
+            descriptor["description"] = description.clone();
+        }
+        descriptor
+    });
+    (descriptors.collect(), structure)
+}
+
+/// The types that schemas share, under one name each.
+#[derive(Default)]
+struct Components {
+    schemas: BTreeMap<String, Value>,
+}
+
+impl Components {
+    /// Moves the `$defs` of a schema to the components and points its references there.
+    ///
+    /// Two types of one name (in two modules, or one that is read and written in different shapes) get two
+    /// names.
+    fn adopt(&mut self, schema: &Value) -> Value {
+        let mut schema = schema.clone();
+        let defs = match schema.as_object_mut().and_then(|object| object.shift_remove("$defs")) {
+            Some(Value::Object(defs)) => defs,
+            _ => Map::new(),
+        };
+        let names = self.names_for(&defs);
+        for (name, mut def) in defs {
+            redirect(&mut def, &names);
+            self.schemas.entry(names[&name].clone()).or_insert(def);
+        }
+        redirect(&mut schema, &names);
+        schema
+    }
+
+    /// Names under which all of `defs` can stand together: each new, or holding the same already.
+    fn names_for(&self, defs: &Map<String, Value>) -> BTreeMap<String, String> {
+        let suffixes = (1..).map(|n| if n == 1 { String::new() } else { n.to_string() });
+        // A type that refers to a renamed one differs by that reference, so the whole set takes one suffix.
+        for suffix in suffixes {
+            let names: BTreeMap<String, String> =
+                defs.keys().map(|name| (name.clone(), format!("{}{suffix}", component_key(name)))).collect();
+            let fits = defs.iter().all(|(name, def)| match self.schemas.get(&names[name]) {
+                None => true,
+                Some(there) => {
+                    let mut def = def.clone();
+                    redirect(&mut def, &names);
+                    *there == def
+                }
+            });
+            if fits {
+                return names;
+            }
+        }
+        unreachable!("there are more suffixes than schemas")
+    }
+}
+
+/// "keys that match the regular expression: ^[a-zA-Z0-9.\-_]+$" (OpenRPC, Components Object)
+fn component_key(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' }).collect()
+}
+
+fn redirect(schema: &mut Value, names: &BTreeMap<String, String>) {
+    match schema {
+        Value::Object(object) => {
+            for (key, value) in object.iter_mut() {
+                match value {
+                    Value::String(reference) if key == "$ref" => {
+                        if let Some(name) = local_name(reference).and_then(|name| names.get(&name)) {
+                            *reference = format!("#/components/schemas/{name}");
+                        }
+                    }
+                    value => redirect(value, names),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| redirect(item, names)),
+        _ => {}
+    }
+}
+
+/// The name that a reference into `$defs` has there.
+fn local_name(reference: &str) -> Option<String> {
+    let pointer = percent_decode_str(reference.strip_prefix("#/$defs/")?).decode_utf8().ok()?;
+    Some(pointer.replace("~1", "/").replace("~0", "~"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_defs(defs: Value) -> Value {
+        json!({ "$ref": "#/$defs/User", "$defs": defs })
+    }
+
+    #[test]
+    fn one_type_in_two_methods_is_one_component() {
+        let mut components = Components::default();
+        let schema = with_defs(json!({ "User": { "type": "object" } }));
+        let (a, b) = (components.adopt(&schema), components.adopt(&schema));
+        assert_eq!((a.clone(), components.schemas.len()), (b, 1));
+        assert_eq!(a, json!({ "$ref": "#/components/schemas/User" }));
+    }
+
+    #[test]
+    fn two_types_of_one_name_are_two_components() {
+        let mut components = Components::default();
+        components.adopt(&with_defs(json!({ "User": { "type": "object" } })));
+        let other = components.adopt(&with_defs(json!({ "User": { "type": "string" } })));
+        assert_eq!(other, json!({ "$ref": "#/components/schemas/User2" }));
+    }
+
+    #[test]
+    fn a_type_that_refers_to_another_of_the_same_name_is_another_type() {
+        let mut components = Components::default();
+        let user = json!({ "properties": { "at": { "$ref": "#/$defs/Address" } } });
+        components.adopt(&with_defs(json!({ "User": user, "Address": { "type": "object" } })));
+        let other = components.adopt(&with_defs(json!({ "User": user, "Address": { "type": "string" } })));
+        let user2 = components.schemas[other["$ref"].as_str().unwrap().rsplit('/').next().unwrap()].clone();
+        assert_eq!(user2["properties"]["at"]["$ref"], "#/components/schemas/Address2");
+    }
+
+    #[test]
+    fn names_with_odd_characters_are_found() {
+        let mut components = Components::default();
+        let schema = json!({ "$ref": "#/$defs/a~1b%20c", "$defs": { "a/b c": { "type": "null" } } });
+        assert_eq!(components.adopt(&schema), json!({ "$ref": "#/components/schemas/a_b_c" }));
+    }
+}

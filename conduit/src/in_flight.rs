@@ -1,0 +1,100 @@
+//! The calls that run on a connection: how many there may be, cancelling them, waiting for them to end.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use crate::{
+    context::Call,
+    protocol::{ErrorCode, ErrorObject, Id},
+};
+
+/// The calls of one connection that did not end at their first poll.
+///
+/// A call that is ready at once never gets in here: it costs one look at the count and no more.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    limit: usize,
+    closed: AtomicBool,
+    next: AtomicU64,
+    /// Held for an insert, a removal or a search, never across an await. Ids of calls need not be distinct:
+    /// some clients use one twice, so the key is our own.
+    calls: Mutex<HashMap<u64, Call>>,
+}
+
+/// The place of one running call; dropping it ends the call's time in the table.
+#[derive(Debug)]
+pub(crate) struct Place {
+    table: Arc<InFlight>,
+    key: u64,
+}
+
+impl InFlight {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { limit, closed: AtomicBool::new(false), next: AtomicU64::new(0), calls: Mutex::default() }
+    }
+
+    /// Says why a further call may not start, if it may not.
+    pub(crate) fn admit(&self) -> Result<(), ErrorObject> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(ErrorObject::with_code(ErrorCode::ShuttingDown, "the server is shutting down"));
+        }
+        if self.len() >= self.limit {
+            let message =
+                format!("too many calls: this connection has {} in flight, the most it may have", self.limit);
+            return Err(ErrorObject::with_code(ErrorCode::TooManyCalls, message));
+        }
+        Ok(())
+    }
+
+    /// Takes a call in that goes on past its first poll.
+    pub(crate) fn enter(self: &Arc<Self>, call: Call) -> Place {
+        let key = self.next.fetch_add(1, Ordering::Relaxed);
+        self.lock().insert(key, call);
+        Place { table: Arc::clone(self), key }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Cancels the calls with this id; says whether there was one.
+    pub(crate) fn cancel(&self, id: &Id) -> bool {
+        let calls = self.lock();
+        let mut found = calls.values().filter(|call| call.id() == Some(id)).peekable();
+        let any = found.peek().is_some();
+        found.for_each(Call::cancel);
+        any
+    }
+
+    /// Cancels every call: the peer is gone.
+    pub(crate) fn cancel_all(&self) {
+        self.lock().values().for_each(Call::cancel);
+    }
+
+    /// Admits no further call.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Call>> {
+        // No code that can panic runs under the lock.
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let call = self.table.lock().remove(&self.key);
+        // Dropped outside the lock: it may hold the last handle of a connection.
+        drop(call);
+    }
+}

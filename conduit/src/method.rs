@@ -1,0 +1,164 @@
+//! What `#[rpc]` implements: a method's name, schemas, and how to run it.
+
+use std::{
+    any::{TypeId, type_name},
+    fmt,
+    pin::Pin,
+    time::Duration,
+};
+
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, value::RawValue};
+
+use crate::{
+    context::{Call, State},
+    protocol::{ErrorObject, result_text},
+    rpc_error::{ErrorDescription, RpcError},
+    schema::{self, Arguments},
+};
+
+/// A method: what the type beside an `#[rpc]` function implements.
+///
+/// Use it to be generic over methods, or to name a method's types: `<add as Method>::Params`.
+pub trait Method: Sized + 'static {
+    /// The arguments, as one struct with a field for each.
+    type Params: DeserializeOwned + JsonSchema + Send + 'static;
+    /// What a call that succeeds answers with.
+    type Output: Serialize + JsonSchema + 'static;
+    /// What a call can fail with; [`Infallible`](std::convert::Infallible) for one that can't.
+    type Error: RpcError + 'static;
+    /// Name, description and options.
+    const META: MethodMeta;
+
+    /// Runs the function with arguments that were validated.
+    fn run(params: Self::Params, call: Call) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send + 'static;
+}
+
+/// The methods of an `impl` block with `#[rpc]`; implemented by the macro.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a service",
+    note = "put `#[rpc(namespace = \"..\")]` on its `impl` block"
+)]
+pub trait Service: State + Sized {
+    /// One for each function that takes `&self`.
+    const METHODS: &'static [MethodDescriptor];
+}
+
+/// What is known of a method before any server exists.
+#[derive(Debug, Clone)]
+pub struct MethodMeta {
+    /// The name on the wire.
+    pub name: &'static str,
+    /// The doc comment.
+    pub description: &'static str,
+    /// Whether it can be called before login.
+    pub public: bool,
+    /// Whether callers should move away from it.
+    pub deprecated: bool,
+    /// How long a call may run; `None` for the server's own limit.
+    pub timeout: Option<Duration>,
+    /// Where the function stands.
+    pub location: Location,
+    /// What it borrows from the server.
+    pub borrows: &'static [Borrow],
+}
+
+/// A place in a source file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Location {
+    /// The file, as the compiler names it.
+    pub file: &'static str,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// The type of a borrowed parameter.
+#[derive(Clone, Copy)]
+pub struct Borrow {
+    type_id: fn() -> TypeId,
+    type_name: fn() -> &'static str,
+}
+
+impl Borrow {
+    /// The borrowed type `T`.
+    #[must_use]
+    pub const fn of<T: State>() -> Self {
+        Self { type_id: TypeId::of::<T>, type_name: type_name::<T> }
+    }
+
+    pub(crate) fn type_id(&self) -> TypeId {
+        (self.type_id)()
+    }
+
+    pub(crate) fn type_name(&self) -> &'static str {
+        (self.type_name)()
+    }
+}
+
+impl fmt::Debug for Borrow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "&{}", self.type_name())
+    }
+}
+
+/// A [`Method`] with its types erased, so that methods of all kinds fit one table.
+#[derive(Clone)]
+pub struct MethodDescriptor {
+    pub(crate) meta: &'static MethodMeta,
+    pub(crate) params: fn() -> Value,
+    pub(crate) output: fn() -> Value,
+    pub(crate) output_name: fn() -> &'static str,
+    pub(crate) errors: fn() -> Vec<ErrorDescription>,
+    pub(crate) start: Start,
+}
+
+/// Reads the arguments and makes the call's future. Nothing of the method has run when it returns.
+type Start = fn(&Arguments, Option<&RawValue>, Call) -> Result<Running, ErrorObject>;
+
+/// A call on its way: its output is the text of the whole response, empty for a notification.
+pub(crate) type Running = Pin<Box<dyn Future<Output = Result<String, ErrorObject>> + Send>>;
+
+impl MethodDescriptor {
+    /// The descriptor of `M`.
+    #[must_use]
+    pub const fn of<M: Method>() -> Self {
+        Self {
+            meta: &M::META,
+            params: schema::of_arguments::<M::Params>,
+            output: schema::of_output::<M::Output>,
+            output_name: type_name::<M::Output>,
+            errors: M::Error::describe,
+            start: start::<M>,
+        }
+    }
+
+    /// Name, description and options.
+    #[must_use]
+    pub fn meta(&self) -> &'static MethodMeta {
+        self.meta
+    }
+}
+
+impl fmt::Debug for MethodDescriptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.meta.fmt(f)
+    }
+}
+
+fn start<M: Method>(arguments: &Arguments, params: Option<&RawValue>, call: Call) -> Result<Running, ErrorObject> {
+    let params = arguments.read::<M::Params>(M::META.name, params)?;
+    Ok(Box::pin(async move {
+        let id = call.id().cloned();
+        let output = M::run(params, call).await.map_err(|error| error.to_error_object())?;
+        let Some(id) = id else { return Ok(String::new()) };
+        result_text(&id, &output)
+            .map_err(|error| ErrorObject::internal(format_args!("the result can't be serialised: {error}")))
+    }))
+}

@@ -1,0 +1,133 @@
+//! What waits to be sent to one peer: a queue bounded in bytes.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::Waker,
+};
+
+use futures_util::task::AtomicWaker;
+
+use crate::close::{Close, CloseCode};
+
+/// Filled by whoever has something for the peer, emptied by the task that owns the socket.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    queue: Mutex<Queue>,
+    waker: AtomicWaker,
+    limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    texts: VecDeque<String>,
+    bytes: usize,
+    /// Sent after what is queued; nothing can be queued behind it.
+    close: Option<Close>,
+}
+
+impl Outbox {
+    /// A queue of at most `limit` bytes of text.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { queue: Mutex::default(), waker: AtomicWaker::new(), limit }
+    }
+
+    /// Queues a text. Says whether it was taken: a connection that is closing takes no more.
+    ///
+    /// A peer whose queue runs over is disconnected, and what it had not read is dropped: bounding messages
+    /// instead of bytes lets one client that never reads fill the memory.
+    pub(crate) fn push(&self, text: String) -> bool {
+        let mut queue = self.lock();
+        if queue.close.is_some() {
+            return false;
+        }
+        // An empty queue takes a text of any size, or an answer over the limit could never be sent.
+        if queue.bytes > 0 && queue.bytes + text.len() > self.limit {
+            let reason = format!("reads too slowly: {} bytes are waiting, {} may", queue.bytes + text.len(), self.limit);
+            *queue = Queue { close: Some(Close::new(CloseCode::SLOW_CLIENT, reason)), ..Queue::default() };
+        } else {
+            queue.bytes += text.len();
+            queue.texts.push_back(text);
+        }
+        let taken = queue.close.is_none();
+        drop(queue);
+        self.waker.wake();
+        taken
+    }
+
+    /// Closes the connection once what is queued has been sent. The first reason given stays.
+    pub(crate) fn close(&self, close: Close) {
+        self.lock().close.get_or_insert(close);
+        self.waker.wake();
+    }
+
+    pub(crate) fn closing(&self) -> Option<Close> {
+        self.lock().close.clone()
+    }
+
+    pub(crate) fn pop(&self) -> Option<String> {
+        let mut queue = self.lock();
+        let text = queue.texts.pop_front()?;
+        queue.bytes -= text.len();
+        Some(text)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().texts.is_empty()
+    }
+
+    /// Whether so much is waiting that the peer should get rid of that before it may ask for more.
+    pub(crate) fn is_filling(&self) -> bool {
+        self.lock().bytes > self.limit / 2
+    }
+
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // No code that can panic runs under the lock.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_leave_in_the_order_in_which_they_came() {
+        let outbox = Outbox::new(100);
+        assert!(outbox.push("a".into()) && outbox.push("b".into()));
+        assert_eq!((outbox.pop(), outbox.pop(), outbox.pop()), (Some("a".into()), Some("b".into()), None));
+    }
+
+    #[test]
+    fn a_queue_that_runs_over_closes_the_connection_and_lets_go_of_the_memory() {
+        let outbox = Outbox::new(10);
+        assert!(outbox.push("12345678".into()));
+        assert!(!outbox.push("9012345".into()));
+        assert_eq!(outbox.closing().unwrap().code, CloseCode::SLOW_CLIENT);
+        assert!(outbox.is_empty());
+        assert!(!outbox.push("x".into()), "nothing is queued behind a close");
+    }
+
+    #[test]
+    fn an_answer_over_the_limit_can_be_sent_alone() {
+        let outbox = Outbox::new(10);
+        assert!(outbox.push("12345678901234567890".into()));
+        assert_eq!(outbox.closing(), None);
+    }
+
+    #[test]
+    fn the_first_reason_to_close_stays() {
+        let outbox = Outbox::new(10);
+        outbox.close(Close::new(CloseCode::GOING_AWAY, "bye"));
+        outbox.close(Close::new(CloseCode::NORMAL, "again"));
+        assert_eq!(outbox.closing().unwrap().code, CloseCode::GOING_AWAY);
+    }
+}

@@ -1,0 +1,320 @@
+//! One incoming text: a message, a batch of messages, or what is wrong with it.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::{ErrorCode, ErrorObject, Id, Request, Response};
+
+/// What one text holds.
+#[derive(Debug)]
+pub enum Incoming<'a> {
+    /// A message by itself, or a text that is none.
+    Single(Result<Message<'a>, Invalid>),
+    /// A batch that is not empty; each entry stands for itself.
+    Batch(Vec<Result<Message<'a>, Invalid>>),
+}
+
+/// One message of a peer.
+#[derive(Debug)]
+pub enum Message<'a> {
+    /// A call or a notification.
+    Request(Request<'a>),
+    /// An answer to a call that this side made.
+    Response(Response<'a>),
+}
+
+/// A text, or an entry of a batch, that is no message. It is answered with `error` under `id`.
+#[derive(Debug)]
+pub struct Invalid {
+    /// The id, where one could be read; else null.
+    pub id: Id,
+    /// -32700 for a text that is not JSON, -32600 for JSON that is no message.
+    pub error: ErrorObject,
+}
+
+/// Reads one text. Never fails: what is wrong is part of what it returns.
+///
+/// ```
+/// use conduit::protocol::{Incoming, Message, parse};
+///
+/// let Incoming::Single(Ok(Message::Request(request))) = parse(r#"{"jsonrpc":"2.0","method":"tick"}"#) else {
+///     panic!("not a request");
+/// };
+/// assert_eq!((&*request.method, request.id), ("tick", None));
+/// ```
+#[must_use]
+pub fn parse(text: &str) -> Incoming<'_> {
+    match text.trim_start_matches([' ', '\t', '\r', '\n']).as_bytes().first() {
+        Some(b'[') => batch(text),
+        _ => Incoming::Single(message(text)),
+    }
+}
+
+fn batch(text: &str) -> Incoming<'_> {
+    match serde_json::from_str::<Vec<&RawValue>>(text) {
+        Err(error) => Incoming::Single(Err(not_json(&error))),
+        Ok(entries) if entries.is_empty() => {
+            Incoming::Single(Err(no_message(Id::NULL, "a batch must hold at least one request")))
+        }
+        Ok(entries) => Incoming::Batch(entries.into_iter().map(|entry| message(entry.get())).collect()),
+    }
+}
+
+fn message(text: &str) -> Result<Message<'_>, Invalid> {
+    match serde_json::from_str::<Envelope<'_>>(text) {
+        Ok(envelope) => envelope.into_message(),
+        // The envelope takes any value for every member, so data is wrong only when it is no object.
+        Err(error) if error.is_data() => Err(match serde_json::from_str::<IgnoredAny>(text) {
+            Ok(_) => no_message(Id::NULL, "a request must be a JSON object"),
+            Err(error) => not_json(&error),
+        }),
+        Err(error) => Err(not_json(&error)),
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> Invalid {
+    let message = format!("invalid JSON: {error}");
+    Invalid { id: Id::NULL, error: ErrorObject::with_code(ErrorCode::ParseError, message) }
+}
+
+fn no_message(id: Id, why: impl fmt::Display) -> Invalid {
+    let message = format!("invalid request: {why}");
+    Invalid { id, error: ErrorObject::with_code(ErrorCode::InvalidRequest, message) }
+}
+
+/// The members of an object that JSON-RPC gives a meaning, each as its text.
+#[derive(Default)]
+struct Envelope<'a> {
+    jsonrpc: Option<&'a RawValue>,
+    method: Option<&'a RawValue>,
+    params: Option<&'a RawValue>,
+    id: Option<&'a RawValue>,
+    result: Option<&'a RawValue>,
+    error: Option<&'a RawValue>,
+    /// A member that stands there twice. Which of the two counts would be a guess, so neither does.
+    twice: Option<&'static str>,
+}
+
+impl<'a> Envelope<'a> {
+    fn into_message(self) -> Result<Message<'a>, Invalid> {
+        let id = self.id();
+        if let Some(member) = self.twice {
+            return Err(no_message(id, format_args!("member `{member}` appears more than once")));
+        }
+        if let Some(raw) = self.id
+            && Id::parse(raw.get()).is_none()
+        {
+            return Err(no_message(id, format_args!("`id` must be a string, a number or null, not {}", kind(raw))));
+        }
+        match self.jsonrpc {
+            Some(version) if string(version).as_deref() == Some("2.0") => {}
+            Some(version) => {
+                let seen = shortened(version.get());
+                return Err(no_message(id, format_args!("`jsonrpc` must be \"2.0\", not {seen}")));
+            }
+            None => return Err(no_message(id, "member `jsonrpc` is missing; it must be \"2.0\"")),
+        }
+        if self.method.is_none() && (self.result.is_some() || self.error.is_some()) {
+            return self.into_response(id).map(Message::Response);
+        }
+        self.into_request(id).map(Message::Request)
+    }
+
+    /// The id to answer under: null where it is missing, given twice or of a wrong kind.
+    fn id(&self) -> Id {
+        match self.id {
+            Some(raw) if self.twice != Some("id") => Id::parse(raw.get()).unwrap_or(Id::NULL),
+            _ => Id::NULL,
+        }
+    }
+
+    fn into_request(self, id: Id) -> Result<Request<'a>, Invalid> {
+        let Some(method) = self.method else {
+            return Err(no_message(id, "member `method` is missing"));
+        };
+        let Some(name) = string(method) else {
+            return Err(no_message(id, format_args!("`method` must be a string, not {}", kind(method))));
+        };
+        // "If present, parameters for the rpc call MUST be provided as a Structured value." Null stands for
+        // "not present": several languages can't leave a member out.
+        let params = match self.params {
+            Some(raw) if raw.get() == "null" => None,
+            Some(raw) if !raw.get().starts_with(['{', '[']) => {
+                let seen = kind(raw);
+                return Err(no_message(id, format_args!("`params` must be an object or an array, not {seen}")));
+            }
+            params => params,
+        };
+        Ok(Request { method: name, params, id: self.id.is_some().then_some(id) })
+    }
+
+    fn into_response(self, id: Id) -> Result<Response<'a>, Invalid> {
+        let outcome = match (self.result, self.error) {
+            (Some(result), None) => Ok(result),
+            (None, Some(error)) => Err(serde_json::from_str(error.get())
+                .map_err(|why| no_message(id.clone(), format_args!("`error` is not an error object: {why}")))?),
+            _ => return Err(no_message(id, "a response carries `result` or `error`, not both")),
+        };
+        Ok(Response { id, outcome })
+    }
+}
+
+/// The text of a JSON string, borrowed where it holds no escape.
+fn string<'a>(raw: &'a RawValue) -> Option<Cow<'a, str>> {
+    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        return serde_json::from_str(raw.get()).ok().map(Cow::Owned);
+    }
+    Some(Cow::Borrowed(inner))
+}
+
+fn kind(raw: &RawValue) -> &'static str {
+    match raw.get().as_bytes().first() {
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}
+
+/// A piece of a peer's text that is safe to repeat in a message.
+fn shortened(text: &str) -> Cow<'_, str> {
+    const LIMIT: usize = 40;
+    match text.char_indices().nth(LIMIT) {
+        Some((end, _)) => format!("{}...", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EnvelopeVisitor)
+    }
+}
+
+struct EnvelopeVisitor;
+
+impl<'de> Visitor<'de> for EnvelopeVisitor {
+    type Value = Envelope<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON-RPC message")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
+        let mut envelope = Envelope::default();
+        while let Some(member) = map.next_key::<Member>()? {
+            let (slot, name) = match member {
+                Member::Jsonrpc => (&mut envelope.jsonrpc, "jsonrpc"),
+                Member::Method => (&mut envelope.method, "method"),
+                Member::Params => (&mut envelope.params, "params"),
+                Member::Id => (&mut envelope.id, "id"),
+                Member::Result => (&mut envelope.result, "result"),
+                Member::Error => (&mut envelope.error, "error"),
+                Member::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            if slot.replace(map.next_value()?).is_some() {
+                envelope.twice = Some(name);
+            }
+        }
+        Ok(envelope)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Member {
+    Jsonrpc,
+    Method,
+    Params,
+    Id,
+    Result,
+    Error,
+    #[serde(other)]
+    Other,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The code and the id that a text is refused with.
+    fn refusal(text: &str) -> (i64, String) {
+        match parse(text) {
+            Incoming::Single(Err(invalid)) => (invalid.error.code(), invalid.id.to_string()),
+            other => panic!("{text} was taken: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn text_that_is_not_json_is_a_parse_error() {
+        for text in ["", " ", "{", "[", "[1,", "nul", "{\"a\":}", "{} {}", "[] []", "\"a", "{\"jsonrpc\":\"2.0\"", "\u{feff}{}"] {
+            assert_eq!(refusal(text), (-32700, "null".into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn json_that_is_no_request_is_an_invalid_request() {
+        for text in ["1", "\"a\"", "null", "true", " 1.5e3 ", "[]", "{}", "{\"jsonrpc\":\"2.0\"}", "{\"method\":\"m\"}"] {
+            assert_eq!(refusal(text), (-32600, "null".into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bad_request_is_answered_under_its_id_where_it_has_one() {
+        let one = "1".to_owned();
+        assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":1,"id":1}"#), (-32600, one.clone()));
+        assert_eq!(refusal(r#"{"jsonrpc":"1.0","method":"m","id":1}"#), (-32600, one.clone()));
+        assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"m","params":7,"id":1}"#), (-32600, one));
+        assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"m","id":[1]}"#), (-32600, "null".into()));
+    }
+
+    #[test]
+    fn a_member_given_twice_is_an_invalid_request() {
+        assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"a","method":"b","id":1}"#), (-32600, "1".into()));
+        assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"a","id":1,"id":2}"#), (-32600, "null".into()));
+    }
+
+    #[test]
+    fn members_may_stand_in_any_order_and_others_are_ignored() {
+        let Incoming::Single(Ok(Message::Request(request))) =
+            parse(r#"{"id":"x","trace":{"a":[1]},"params":[1],"method":"\u0061dd","jsonrpc":"2.0"}"#)
+        else {
+            panic!("not a request")
+        };
+        assert_eq!((&*request.method, request.params.unwrap().get()), ("add", "[1]"));
+        assert_eq!(request.id, Some(Id::from("x")));
+    }
+
+    #[test]
+    fn a_null_id_is_an_id_and_null_params_are_none() {
+        let Incoming::Single(Ok(Message::Request(request))) =
+            parse(r#"{"jsonrpc":"2.0","method":"m","params":null,"id":null}"#)
+        else {
+            panic!("not a request")
+        };
+        assert_eq!((request.id, request.params.is_none()), (Some(Id::NULL), true));
+    }
+
+    #[test]
+    fn responses_are_told_from_requests() {
+        let Incoming::Single(Ok(Message::Response(response))) =
+            parse(r#"{"jsonrpc":"2.0","error":{"code":5,"message":"no","data":[1]},"id":3}"#)
+        else {
+            panic!("not a response")
+        };
+        let error = response.outcome.unwrap_err();
+        assert_eq!((error.code(), error.message(), error.data().unwrap().get()), (5, "no", "[1]"));
+        assert_eq!(refusal(r#"{"jsonrpc":"2.0","result":1,"error":{"code":1,"message":""},"id":3}"#).0, -32600);
+    }
+}
