@@ -39,15 +39,13 @@ const BUILTIN: Usage = Usage("builtin");
 
 pub(crate) const FUNCTION: Grammar =
     Grammar { attribute: "rpc", place: "a function", options: &[NAME, PUBLIC, TIMEOUT, DEPRECATED, CRATE, BUILTIN] };
-pub(crate) const BLOCK: Grammar =
-    Grammar { attribute: "rpc", place: "an `impl` block", options: &[NAMESPACE, CRATE] };
+pub(crate) const BLOCK: Grammar = Grammar { attribute: "rpc", place: "an `impl` block", options: &[NAMESPACE, CRATE] };
 pub(crate) const METHOD: Grammar = Grammar {
     attribute: "rpc",
     place: "a function of an `impl` block",
     options: &[NAME, PUBLIC, TIMEOUT, DEPRECATED, SKIP],
 };
-pub(crate) const PARAMETER: Grammar =
-    Grammar { attribute: "arg", place: "a parameter", options: &[DEFAULT, FLATTEN] };
+pub(crate) const PARAMETER: Grammar = Grammar { attribute: "arg", place: "a parameter", options: &[DEFAULT, FLATTEN] };
 pub(crate) const ERROR_ENUM: Grammar = Grammar { attribute: "rpc", place: "an enum", options: &[CRATE] };
 pub(crate) const ERROR_STRUCT: Grammar =
     Grammar { attribute: "rpc", place: "a struct", options: &[CODE, INTERNAL, CRATE] };
@@ -55,8 +53,7 @@ pub(crate) const VARIANT: Grammar = Grammar { attribute: "rpc", place: "a varian
 pub(crate) const FIELD: Grammar = Grammar { attribute: "rpc", place: "a field", options: &[SKIP] };
 
 /// Where a misplaced option would be right.
-const PLACES: [&Grammar; 8] =
-    [&FUNCTION, &BLOCK, &METHOD, &PARAMETER, &VARIANT, &FIELD, &ERROR_STRUCT, &ERROR_ENUM];
+const PLACES: [&Grammar; 8] = [&FUNCTION, &BLOCK, &METHOD, &PARAMETER, &VARIANT, &FIELD, &ERROR_STRUCT, &ERROR_ENUM];
 
 impl Usage {
     fn key(&self) -> &'static str {
@@ -186,10 +183,8 @@ impl Options {
         if value.is_empty() || value.contains(|c: char| c.is_whitespace() || c.is_control()) {
             errors.on(&text, format_args!("`{key}` takes a name without spaces, such as `{example}`; found {value:?}"));
         } else if value.starts_with('.') || value.ends_with('.') {
-            errors.on(
-                &text,
-                format_args!("dots stand between the parts of a name: write `{}`", value.trim_matches('.')),
-            );
+            errors
+                .on(&text, format_args!("dots stand between the parts of a name: write `{}`", value.trim_matches('.')));
         }
         Some(text)
     }
@@ -202,7 +197,10 @@ impl Options {
             Ok(_) => errors.on(&text, r#"a timeout of zero gives no call a chance: write one such as "5s" or "250ms""#),
             Err(reason) => errors.on(
                 &text,
-                format_args!(r#"`timeout` takes a time such as "5s", "250ms" or "1m 30s"; found {text:?}: {reason}"#, text = text.value()),
+                format_args!(
+                    r#"`timeout` takes a time such as "5s", "250ms" or "1m 30s"; found {text:?}: {reason}"#,
+                    text = text.value()
+                ),
             ),
         }
         None

@@ -19,7 +19,10 @@ pub(crate) fn method(method: &Method, errors: &mut Errors) {
         if let Some(first) = seen.insert(&argument.name, argument).filter(|first| first.ident != argument.ident) {
             errors.on(
                 &argument.ident,
-                format_args!("the name `{}` is taken by the argument `{}`: rename one of them", argument.name, first.ident),
+                format_args!(
+                    "the name `{}` is taken by the argument `{}`: rename one of them",
+                    argument.name, first.ident
+                ),
             );
         }
     }
@@ -37,7 +40,10 @@ pub(crate) fn service(service: &Service, errors: &mut Errors) {
         if let Some(first) = seen.insert(&method.name.text, &method.ident) {
             errors.at(
                 method.name.span,
-                format_args!("the name `{}` is taken by `fn {first}` above: choose another with `#[rpc(name = \"..\")]`", method.name.text),
+                format_args!(
+                    "the name `{}` is taken by `fn {first}` above: choose another with `#[rpc(name = \"..\")]`",
+                    method.name.text
+                ),
             );
         }
     }
@@ -53,7 +59,12 @@ pub(crate) fn rpc_error(error: &ErrorType, errors: &mut Errors) {
         if let Kind::Code { code, span } = variant.kind
             && let Some(first) = seen.insert(code, &variant.ident)
         {
-            errors.at(span, format_args!("code {code} is taken by `{first}`: the code says which variant it was, so each has its own"));
+            errors.at(
+                span,
+                format_args!(
+                    "code {code} is taken by `{first}`: the code says which variant it was, so each has its own"
+                ),
+            );
         }
     }
 }

@@ -1,1 +1,132 @@
+//! The macros of conduit. Use them through the `conduit` crate, where their documentation has examples.
+//!
+//! Each goes through the same four steps, over `proc_macro2` so that tests can take them one by one: the
+//! attribute's grammar (`attr.rs`) and the item become a model (`model.rs`), rules over several items are checked
+//! (`check.rs`), and the model becomes Rust (`expand.rs`), or errors and stubs (`fallback.rs`).
 
+mod attr;
+mod check;
+mod errors;
+mod expand;
+mod fallback;
+mod model;
+#[cfg(test)]
+mod tests;
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{DeriveInput, Item, ItemFn, ItemImpl};
+
+use errors::Errors;
+use model::{Function, Service, rpc_error::ErrorType};
+
+/// Makes a function, or the functions of an `impl` block, methods that a client can call.
+///
+/// # On a function
+///
+/// The function, async or not, stays as it is and can be called as before. Beside it stands a type of the same
+/// name that implements `Method` and has a function `call` for clients. The method is registered with every
+/// server of the program that has not been told to take an explicit list. A sync function runs on the blocking
+/// pool, so that it can't hold up others.
+///
+/// Owned parameters are the method's arguments, by name or by position on the wire. Borrowed ones (`&T`) are lent
+/// by the server: `&Connection`, `&Server` and `&Call` always, any other type if it was given as state. The doc
+/// comment is the method's description. A function that returns `Result<T, E>` answers with `T` or with the
+/// error `E`, which implements `RpcError`; any other return type is the result as it is.
+///
+/// | option | meaning |
+/// |---|---|
+/// | `name = "user.create"` | the name on the wire, instead of the function's |
+/// | `public` | can be called before login |
+/// | `timeout = "5s"` | how long a call may run, instead of the server's limit |
+/// | `deprecated` | marked so in the discovery documents, as Rust's own `#[deprecated]` does too |
+/// | `crate = path` | where the conduit crate is, for programs that know it by another name |
+///
+/// # On a parameter
+///
+/// `#[serde(..)]`, `#[schemars(..)]` and doc comments do what they do on the field of a struct. `Option<T>` may
+/// be left out.
+///
+/// | option of `#[arg(..)]` | meaning |
+/// |---|---|
+/// | `default = value` | may be left out, and is `value` then; published in the schema |
+/// | `flatten` | the fields of this struct are arguments themselves |
+///
+/// # On an `impl` block
+///
+/// Each function that takes `&self` is a method, and `self` is the service given to the server with `.service(..)`.
+/// Other functions are left alone. A client for it, called as the type with `Client` behind, has a function for
+/// each method, and is as visible as they are. A type has one such block.
+///
+/// | option | meaning |
+/// |---|---|
+/// | `namespace = "chat"` | goes in front of each name: `chat.say` |
+/// | `crate = path` | as on a function |
+///
+/// On the functions inside, `#[rpc(..)]` takes `name` (the part behind the namespace), `public`, `timeout` and
+/// `deprecated` as above, and `skip` for one that is no method.
+#[proc_macro_attribute]
+pub fn rpc(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand_rpc(options.into(), item.into()).into()
+}
+
+/// Makes an enum or a struct the error of a method: typed on both sides, code, message and data between.
+///
+/// The message is what `Display` says, the fields are the data: an object of named fields, the value itself of a
+/// single unnamed one, an array of several. Fields have to be `Serialize`, `Deserialize` and `JsonSchema`, and take
+/// `#[serde(..)]` and `#[schemars(..)]`. A client gets the error back as it was, told apart by its code.
+///
+/// In the discovery documents the message is the template of `#[error("..")]` if there is one, else the first line
+/// of the doc comment, else the variant's name in words.
+///
+/// | option | on | meaning |
+/// |---|---|---|
+/// | `code = 404` | a variant, a struct | the code; not from -32768 to -32000, which JSON-RPC 2.0 reserves |
+/// | `internal` | a variant, a struct | the caller gets "internal error", the server's log the rest |
+/// | `skip` | a field | not part of the data; an error with such a field can't be read back |
+/// | `crate = path` | the enum, the struct | where the conduit crate is |
+#[proc_macro_derive(RpcError, attributes(rpc, serde, schemars))]
+pub fn derive_rpc_error(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand_rpc_error(item.into()).into()
+}
+
+fn expand_rpc(options: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    match errors.keep(syn::parse2(item.clone())) {
+        Some(Item::Fn(function)) => expand_function(options, function),
+        Some(Item::Impl(block)) => expand_service(options, block),
+        Some(other) => {
+            errors.on(first_token(&other), "`#[rpc]` goes on a function, or on the `impl` block of a service");
+            fallback::item(&item, &errors)
+        }
+        None => fallback::item(&item, &errors),
+    }
+}
+
+fn expand_function(options: TokenStream, item: ItemFn) -> TokenStream {
+    let mut errors = Errors::default();
+    let function = Function::read(options, item, &mut errors);
+    check::method(&function.method, &mut errors);
+    if errors.is_empty() { expand::function(&function) } else { fallback::function(&function, &errors) }
+}
+
+fn expand_service(options: TokenStream, item: ItemImpl) -> TokenStream {
+    let mut errors = Errors::default();
+    let service = Service::read(options, item, &mut errors);
+    check::service(&service, &mut errors);
+    if errors.is_empty() { expand::service(&service) } else { fallback::service(&service, &errors) }
+}
+
+fn expand_rpc_error(item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let Some(input) = errors.keep(syn::parse2::<DeriveInput>(item)) else { return errors.into_token_stream() };
+    let error = ErrorType::read(&input, &mut errors);
+    check::rpc_error(&error, &mut errors);
+    if errors.is_empty() { expand::rpc_error(&error) } else { fallback::rpc_error(&error, &errors) }
+}
+
+/// The word that says what an item is.
+fn first_token(item: &Item) -> TokenStream {
+    let mut tokens = item.to_token_stream().into_iter();
+    tokens.find(|token| matches!(token, TokenTree::Ident(word) if word != "pub")).into_iter().collect()
+}

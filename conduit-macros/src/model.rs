@@ -9,8 +9,8 @@ use std::time::Duration;
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{
-    Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemFn, ItemImpl, Meta, Path, Receiver, ReceiverKind, ReturnType,
-    Safety, Signature, Type, Visibility, ext::IdentExt, spanned::Spanned, visit_mut::VisitMut,
+    Attribute, Expr, FnArg, Ident, ImplItem, ImplItemFn, ItemFn, ItemImpl, Meta, Path, Receiver, ReceiverKind,
+    ReturnType, Safety, Signature, Type, Visibility, ext::IdentExt, spanned::Spanned, visit_mut::VisitMut,
 };
 
 use crate::{
@@ -100,7 +100,8 @@ impl Service {
             ImplItem::Fn(function) => Some(function),
             _ => None,
         });
-        let methods = functions.filter_map(|function| read_method(function, &ty, namespace.as_deref(), errors)).collect();
+        let methods =
+            functions.filter_map(|function| read_method(function, &ty, namespace.as_deref(), errors)).collect();
         Self { krate: options.krate(errors), ty, methods, cfg: named(&item.attrs, "cfg"), item }
     }
 
@@ -182,7 +183,8 @@ impl Callable {
         let params = signature.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(param) => Some(Param::read(param, errors)),
             FnArg::Receiver(receiver) => {
-                errors.on(receiver, "a function with `self` is a method of a service: put `#[rpc]` on its `impl` block");
+                errors
+                    .on(receiver, "a function with `self` is a method of a service: put `#[rpc]` on its `impl` block");
                 None
             }
         });
@@ -192,7 +194,14 @@ impl Callable {
 
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &Argument> {
         self.params.iter().filter_map(|param| match param {
-            Param::Argument(argument) => Some(argument),
+            Param::Argument(argument) => Some(&**argument),
+            Param::Borrow(_) => None,
+        })
+    }
+
+    fn defaults_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
+        self.params.iter_mut().filter_map(|param| match param {
+            Param::Argument(argument) => argument.default.as_mut(),
             Param::Borrow(_) => None,
         })
     }
@@ -211,12 +220,19 @@ impl Output {
         let name = text(ty);
         if has_impl_trait(ty) {
             let advice = if name.contains("Future") { "write `async fn` and name" } else { "name" };
-            errors.on(ty, format_args!("the result has one type and one schema: {advice} the type instead of `{name}`"));
+            errors
+                .on(ty, format_args!("the result has one type and one schema: {advice} the type instead of `{name}`"));
             return Self::Unit;
         }
         if borrows(ty) && !is_static(ty) {
-            let instead = types::owned(ty).map_or_else(|| "a type without lifetimes".to_owned(), |ty| format!("`{}`", text(ty)));
-            errors.on(ty, format_args!("the result outlives the call, so it has to be owned: return {instead} instead of `{name}`"));
+            let instead =
+                types::owned(ty).map_or_else(|| "a type without lifetimes".to_owned(), |ty| format!("`{}`", text(ty)));
+            errors.on(
+                ty,
+                format_args!(
+                    "the result outlives the call, so it has to be owned: return {instead} instead of `{name}`"
+                ),
+            );
             return Self::Unit;
         }
         if is_named(ty, "Result") { Self::Fallible((**ty).clone()) } else { Self::Plain((**ty).clone()) }
@@ -232,7 +248,13 @@ fn is_static(ty: &Type) -> bool {
 fn refuse_signature(signature: &Signature, errors: &mut Errors) {
     if !signature.generics.params.is_empty() {
         let params = &signature.generics.params;
-        errors.on(params, format_args!("a method has one schema, so it can't be generic: name the types instead of `<{}>`", text(params)));
+        errors.on(
+            params,
+            format_args!(
+                "a method has one schema, so it can't be generic: name the types instead of `<{}>`",
+                text(params)
+            ),
+        );
     }
     if let Some(clause) = &signature.generics.where_clause {
         errors.on(clause, "a method has one schema, so it can't be generic: drop the `where` clause");
@@ -241,7 +263,10 @@ fn refuse_signature(signature: &Signature, errors: &mut Errors) {
         errors.on(token, "a method is called at run time: drop `const`, or call this function from one without it");
     }
     if let Safety::Unsafe(token) = &signature.safety {
-        errors.on(token, "anybody can call a method with anything, so it can't be `unsafe`");
+        errors.on(
+            token,
+            "anybody can call a method with anything, so it can't be `unsafe`: check the arguments inside and drop it",
+        );
     }
     if let Some(abi) = &signature.abi {
         errors.on(abi, "a method is a Rust function: drop `extern`");
@@ -253,7 +278,13 @@ fn refuse_signature(signature: &Signature, errors: &mut Errors) {
 
 fn refuse_block(item: &ItemImpl, errors: &mut Errors) {
     if let Some((path, _)) = &item.trait_ {
-        errors.on(path, format_args!("the methods of a service stand in an `impl` block of its own: write `impl {}`", text(&item.self_ty)));
+        errors.on(
+            path,
+            format_args!(
+                "the methods of a service stand in an `impl` block of its own: write `impl {}`",
+                text(&item.self_ty)
+            ),
+        );
     }
     if !item.generics.params.is_empty() {
         errors.on(&item.generics.params, "a method has one schema, so its service can't be generic: name the types");
@@ -263,7 +294,10 @@ fn refuse_block(item: &ItemImpl, errors: &mut Errors) {
     }
     let is_path = matches!(plain(&item.self_ty), Type::Path(path) if path.qself.is_none());
     if !is_path || (borrows(&item.self_ty) && item.generics.params.is_empty()) {
-        errors.on(&item.self_ty, format_args!("a service is a struct or an enum that owns what it holds, and not `{}`", text(&item.self_ty)));
+        errors.on(
+            &item.self_ty,
+            format_args!("a service is a struct or an enum that owns what it holds, and not `{}`", text(&item.self_ty)),
+        );
     }
 }
 
@@ -283,7 +317,8 @@ fn read_method(function: &mut ImplItemFn, ty: &Type, namespace: Option<&str>, er
     };
     refuse_receiver(receiver, errors);
     let callable = service_callable(&function.sig, receiver.span(), ty, errors);
-    let method = Method::read(&options, namespace, &function.vis, &function.attrs, &function.sig.ident, callable, errors);
+    let method =
+        Method::read(&options, namespace, &function.vis, &function.attrs, &function.sig.ident, callable, errors);
     function.sig.inputs.iter_mut().for_each(param::strip);
     Some(method)
 }
@@ -294,6 +329,7 @@ fn service_callable(signature: &Signature, receiver: Span, ty: &Type, errors: &m
     free.inputs = free.inputs.into_iter().skip(1).collect();
     ReplaceSelf(ty).visit_signature_mut(&mut free);
     let mut callable = Callable::read(&free, errors);
+    callable.defaults_mut().for_each(|default| ReplaceSelf(ty).visit_expr_mut(default));
     let service = syn::parse2(respan(ty, receiver)).unwrap_or_else(|_| ty.clone());
     callable.params.insert(0, Param::Borrow(service));
     callable
@@ -313,7 +349,7 @@ fn refuse_receiver(receiver: &Receiver, errors: &mut Errors) {
         ReceiverKind::Reference(_, _, mutability) => mutability.is_none(),
         ReceiverKind::Typed(_, ty) => matches!(plain(ty), Type::Reference(reference)
             if reference.mutability.is_none() && is_named(&reference.elem, "Self")),
-        ReceiverKind::Value => false,
+        _ => false,
     };
     if !shared {
         errors.on(
@@ -334,23 +370,28 @@ fn description(docs: &[Attribute]) -> TokenStream {
     match literals {
         Some(lines) => {
             let text = lines.join("\n");
-            text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n").trim().to_token_stream()
+            text.lines()
+                .map(|line| line.strip_prefix(' ').unwrap_or(line))
+                .collect::<Vec<_>>()
+                .join("\n")
+                .trim()
+                .to_token_stream()
         }
         // `#[doc = include_str!("add.md")]` is text to the compiler alone.
         None => quote!(::core::concat!(#(#lines, "\n"),*)),
     }
 }
 
-fn doc_line(meta: &Meta) -> Option<&syn::Expr> {
+fn doc_line(meta: &Meta) -> Option<&Expr> {
     match meta {
         Meta::NameValue(pair) => Some(&pair.value),
         Meta::Path(_) | Meta::List(_) => None,
     }
 }
 
-pub(crate) fn literal_text(expr: &&syn::Expr) -> Option<String> {
+pub(crate) fn literal_text(expr: &&Expr) -> Option<String> {
     match expr {
-        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value()),
+        Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value()),
         _ => None,
     }
 }

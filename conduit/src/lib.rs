@@ -1,6 +1,49 @@
-//! conduit
+//! JSON-RPC 2.0 over WebSocket, from plain functions.
+//!
+//! Annotate a function with [`#[rpc]`](rpc). It becomes a method with a name, a documented argument schema that
+//! every call is checked against, a line in the built-in `listall`, and a typed client call.
+//!
+//! ```
+//! use conduit::{Client, Server, rpc};
+//!
+//! /// Add two numbers.
+//! #[rpc]
+//! async fn add(a: i64, b: i64) -> i64 {
+//!     a + b
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> conduit::Result<()> {
+//!     let server = Server::builder().host("127.0.0.1").port(0).password("secret").build()?.start().await?;
+//!
+//!     let client = Client::connect(format!("ws://{}", server.address())).password("secret").await?;
+//!     assert_eq!(add::call(&client, 2, 3).await?, 5);
+//!     server.stop().await
+//! }
+//! ```
+//!
+//! # Where to go on
+//!
+//! - [`rpc`] says what an annotated function may take and return, and [`RpcError`](derive@RpcError) how it fails.
+//! - [`Server::builder`] says what a server can be told.
+//! - [`Client`] is the other end; any JSON-RPC 2.0 client of any language is one too.
+//! - [`protocol`] is JSON-RPC 2.0 as types.
+//!
+//! # Argument and result types
+//!
+//! They implement serde's `Serialize` and `Deserialize` and [`schemars::JsonSchema`]; derive all three. A result that
+//! no typed client reads needs no `Deserialize`.
+//!
+//! # Panics of methods
+//!
+//! A method that panics fails its own call and nothing else. In a program built with `panic = "abort"` it ends the
+//! program, as any panic does there.
 
 extern crate self as conduit;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub mod protocol;
 
@@ -33,7 +76,60 @@ use __private as macro_support;
 pub use builder::ServerBuilder;
 pub use client::{Client, PendingCall};
 pub use close::CloseCode;
-pub use conduit_macros::{RpcError, rpc};
+
+/// Derives [`RpcError`](trait@RpcError).
+///
+/// ```
+/// use conduit::RpcError;
+///
+/// #[derive(Debug, thiserror::Error, RpcError)]
+/// enum TransferError {
+///     #[error("{wanted} is more than the {there} that are there")]
+///     #[rpc(code = 1001)]
+///     Overdrawn { wanted: u64, there: u64 },
+///     #[error("no account {0}")]
+///     #[rpc(code = 1002)]
+///     NoAccount(String),
+///     #[error("the ledger can't be written")]
+///     #[rpc(internal)]
+///     Ledger(#[from] std::io::Error),
+/// }
+///
+/// let codes: Vec<i64> = TransferError::describe().iter().map(|error| error.code).collect();
+/// assert_eq!(codes, [1001, 1002]);
+/// ```
+///
+pub use conduit_macros::RpcError;
+
+/// A function, or the functions of an `impl` block, as methods.
+///
+/// ```
+/// use conduit::{Connection, Method, rpc};
+/// # struct Library;
+/// # impl Library { fn find(&self, _: &str, _: u16) -> Vec<String> { vec![] } }
+///
+/// /// Find books.
+/// #[rpc(name = "book.find", timeout = "2s")]
+/// async fn find(
+///     client: &Connection,
+///     library: &Library,
+///     /// A part of the title.
+///     #[schemars(length(min = 1))]
+///     title: String,
+///     #[arg(default = 20)]
+///     #[schemars(range(max = 100))]
+///     limit: u16,
+///     language: Option<String>,
+/// ) -> Vec<String> {
+///     library.find(&title, limit)
+/// }
+///
+/// assert_eq!(<find as Method>::META.name, "book.find");
+/// assert_eq!(<find as Method>::META.description, "Find books.");
+/// ```
+///
+pub use conduit_macros::rpc;
+
 pub use connection::{Connection, ConnectionId};
 pub use context::{Call, State};
 pub use description::{ErrorEntry, MethodDescription};

@@ -7,6 +7,7 @@ pub use serde_json;
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use crate::schema::of_output;
@@ -53,11 +54,53 @@ where
     client.call(M::META.name, params)
 }
 
+/// An error that the caller must not see; the log gets it with what caused it.
+#[must_use]
+pub fn internal(error: &dyn std::error::Error) -> ErrorObject {
+    let mut detail = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // `#[error("..: {0}")]` says its cause itself.
+        if !detail.contains(&cause_text) {
+            detail = format!("{detail}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    ErrorObject::internal(detail)
+}
+
 /// The data of an error back as the fields of a variant.
 #[must_use]
 pub fn error_data<T: DeserializeOwned>(object: &ErrorObject) -> Option<T> {
     object.data_as()
 }
+
+/// `T: Serialize`, asked when it matters and not before.
+///
+/// The compiler refuses `where User: Serialize` on the spot when it does not hold. With a lifetime bound in it,
+/// as in `where for<'a> User: Serializable<'a>`, it asks once somebody needs it. So an argument's type has to be
+/// `Serialize` only if a client calls, and a missing derive is one error and not one for each use in derived code.
+#[diagnostic::on_unimplemented(
+    message = "a client can't send `{Self}`: it is not `serde::Serialize`",
+    note = "derive it on the type and on those inside: `#[derive(serde::Serialize)]`"
+)]
+pub trait Serializable<'a>: Serialize {}
+
+impl<T: Serialize> Serializable<'_> for T {}
+
+/// `T: DeserializeOwned`, likewise.
+pub trait Deserializable<'a>: DeserializeOwned {}
+
+impl<T: DeserializeOwned> Deserializable<'_> for T {}
+
+/// `T: JsonSchema`, likewise.
+pub trait Describable<'a>: JsonSchema {}
+
+impl<T: JsonSchema> Describable<'_> for T {}
+
+/// A type whose values a schema can publish as defaults.
+pub fn published<T: Serialize>() {}
 
 /// The two sides of `Result<T, E>`, also where the program calls it by an alias.
 #[diagnostic::on_unimplemented(

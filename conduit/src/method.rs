@@ -1,7 +1,7 @@
 //! What `#[rpc]` implements: a method's name, schemas, and how to run it.
 
 use std::{
-    any::{TypeId, type_name},
+    any::{Any, TypeId, type_name},
     fmt,
     pin::Pin,
     time::Duration,
@@ -87,9 +87,9 @@ pub struct Borrow {
 }
 
 impl Borrow {
-    /// The borrowed type `T`.
+    /// The borrowed type `T`; that it is [`State`](crate::State) is asked where it is borrowed.
     #[must_use]
-    pub const fn of<T: State>() -> Self {
+    pub const fn of<T: ?Sized + Any>() -> Self {
         Self { type_id: TypeId::of::<T>, type_name: type_name::<T> }
     }
 
@@ -144,6 +144,27 @@ impl MethodDescriptor {
     pub fn meta(&self) -> &'static MethodMeta {
         self.meta
     }
+}
+
+/// The descriptors of `#[rpc]` functions, for a server that is given its methods by hand.
+///
+/// ```
+/// use conduit::{methods, rpc};
+///
+/// /// Add two numbers.
+/// #[rpc]
+/// async fn add(a: i64, b: i64) -> i64 {
+///     a + b
+/// }
+///
+/// let methods = methods![add];
+/// assert_eq!(methods[0].meta().description, "Add two numbers.");
+/// ```
+#[macro_export]
+macro_rules! methods {
+    ($($method:ty),* $(,)?) => {
+        ::std::vec![$($crate::MethodDescriptor::of::<$method>()),*]
+    };
 }
 
 impl fmt::Debug for MethodDescriptor {

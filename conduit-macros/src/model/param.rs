@@ -11,7 +11,7 @@ use crate::{
 /// One parameter of a method.
 pub(crate) enum Param {
     /// In the schema and on the wire.
-    Argument(Argument),
+    Argument(Box<Argument>),
     /// Lent by the server: the `T` of `&T`.
     Borrow(Type),
 }
@@ -26,6 +26,8 @@ pub(crate) struct Argument {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) default: Option<Expr>,
     pub(crate) flatten: bool,
+    /// Whether an attribute may put something else in the place of its type's own impls.
+    pub(crate) custom: bool,
 }
 
 impl Param {
@@ -37,7 +39,7 @@ impl Param {
                 refuse_on_borrowed(param, errors);
                 Self::Borrow(borrowed(reference, errors))
             }
-            _ => Self::Argument(Argument::read(param, &options, errors)),
+            _ => Self::Argument(Box::new(Argument::read(param, &options, errors))),
         }
     }
 }
@@ -65,7 +67,9 @@ fn borrowed(reference: &TypeReference, errors: &mut Errors) -> Type {
     if reference.mutability.is_some() {
         errors.on(
             reference,
-            format_args!("many calls share what the server lends: take `&{name}`, and keep what changes in a `Mutex` inside it"),
+            format_args!(
+                "many calls share what the server lends: take `&{name}`, and keep what changes in a `Mutex` inside it"
+            ),
         );
     } else if matches!(elem, Type::TraitObject(_)) {
         errors.on(
@@ -108,7 +112,10 @@ impl Argument {
         let default = options.value("default").cloned();
         let flatten = options.flag("flatten");
         if let (Some(_), Some(flatten)) = (&default, flatten) {
-            errors.on(flatten, "a flattened argument has no default of its own: put `#[serde(default)]` on the fields of its struct");
+            errors.on(
+                flatten,
+                "a flattened argument has no default of its own: put `#[serde(default)]` on the fields of its struct",
+            );
         }
         let mut argument = Self {
             name: ident.unraw().to_string(),
@@ -117,6 +124,7 @@ impl Argument {
             attributes: param.attrs.iter().filter(|attribute| belongs_on_field(attribute)).cloned().collect(),
             default,
             flatten: flatten.is_some(),
+            custom: param.attrs.iter().any(is_custom),
         };
         argument.read_serde(errors);
         argument
@@ -159,6 +167,18 @@ impl Argument {
     }
 }
 
+/// `#[serde(with = "..")]` and its like; what is behind `#[cfg_attr(..)]`, one can't know.
+pub(crate) fn is_custom(attribute: &Attribute) -> bool {
+    const KEYS: [&str; 5] = ["with", "serialize_with", "deserialize_with", "schema_with", "getter"];
+    let path = attribute.path();
+    if !path.is_ident("serde") && !path.is_ident("schemars") {
+        return path.is_ident("cfg_attr");
+    }
+    let Ok(list) = attribute.meta.require_list() else { return false };
+    let entries = attr::entries(list.tokens.clone(), &mut Errors::default());
+    entries.iter().any(|entry| KEYS.iter().any(|key| entry.key == key))
+}
+
 /// `a` of `a: i64` and of `mut a: i64`.
 fn name_of(pattern: &Pat, errors: &mut Errors) -> Ident {
     match pattern {
@@ -178,7 +198,8 @@ fn refuse_type(ty: &Type, errors: &mut Errors) {
     if has_impl_trait(ty) {
         errors.on(ty, format_args!("an argument has one type and one schema: name the type instead of `{name}`"));
     } else if borrows(ty) {
-        let instead = owned(ty).map_or_else(|| "take a type without lifetimes".to_owned(), |ty| format!("take `{}`", text(ty)));
+        let instead =
+            owned(ty).map_or_else(|| "take a type without lifetimes".to_owned(), |ty| format!("take `{}`", text(ty)));
         let rule = "an argument is owned, a borrowed parameter (`&T`) comes from the server";
         errors.on(ty, format_args!("{instead} instead of `{name}`: {rule}"));
     }

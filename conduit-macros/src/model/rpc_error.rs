@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{Attribute, Data, DeriveInput, Fields, Ident, LitStr, Member, Meta, Path, Type, Visibility};
+use syn::{Attribute, Data, DeriveInput, Fields, Ident, LitStr, Member, Meta, Path, Type};
 
 use super::named;
 use crate::{
@@ -14,7 +14,6 @@ use crate::{
 pub(crate) struct ErrorType {
     pub(crate) krate: Path,
     pub(crate) ident: Ident,
-    pub(crate) vis: Visibility,
     pub(crate) generics: syn::Generics,
     pub(crate) variants: Vec<Variant>,
 }
@@ -33,7 +32,10 @@ pub(crate) struct Variant {
 
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
-    Code { code: i64, span: Span },
+    Code {
+        code: i64,
+        span: Span,
+    },
     /// The caller learns nothing but "internal error".
     Internal(Span),
     /// Neither was said, which is an error already.
@@ -64,12 +66,14 @@ impl ErrorType {
                 (options.krate(errors), vec![variant])
             }
             Data::Union(data) => {
-                errors.on(data.union_token, "a union can't say which error it is: derive `RpcError` on an enum or a struct");
+                errors.on(
+                    data.union_token,
+                    "a union can't say which error it is: derive `RpcError` on an enum or a struct",
+                );
                 (Options::default().krate(errors), Vec::new())
             }
         };
-        let (vis, generics) = (input.vis.clone(), input.generics.clone());
-        Self { krate, ident: input.ident.clone(), vis, generics, variants }
+        Self { krate, ident: input.ident.clone(), generics: input.generics.clone(), variants }
     }
 }
 
@@ -159,7 +163,8 @@ impl Kind {
 impl Field {
     fn read(member: Member, field: &syn::Field, errors: &mut Errors) -> Self {
         let options = attr::FIELD.read_attributes(&field.attrs, errors);
-        let kept = |attribute: &&Attribute| ["serde", "schemars", "doc"].iter().any(|name| attribute.path().is_ident(name));
+        let kept =
+            |attribute: &&Attribute| ["serde", "schemars", "doc"].iter().any(|name| attribute.path().is_ident(name));
         Self {
             member,
             ty: field.ty.clone(),
@@ -240,7 +245,10 @@ mod tests {
             NotFound
         );
         assert_eq!(message(&variant.ident, &variant.attrs), "No such user");
-        let variant: syn::Variant = syn::parse_quote!(#[error(transparent)] NotFound);
+        let variant: syn::Variant = syn::parse_quote!(
+            #[error(transparent)]
+            NotFound
+        );
         assert_eq!(message(&variant.ident, &variant.attrs), "not found");
     }
 }

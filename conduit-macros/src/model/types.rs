@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{
     Expr, GenericArgument, Lifetime, Path, PathArguments, QSelf, Type, TypePath, TypeReference, parse_quote,
-    visit::{self, Visit},
+    visit::Visit,
     visit_mut::{self, VisitMut},
 };
 
@@ -145,7 +145,9 @@ pub(crate) fn text(tokens: impl ToTokens) -> String {
     let mut text = String::new();
     for (at, &c) in spaced.iter().enumerate() {
         let (before, after) = (at.checked_sub(1).and_then(|at| spaced.get(at)), spaced.get(at + 1));
-        let listed = matches!(before, Some(',' | ';' | '+' | '=')) || matches!(after, Some('+' | '='));
+        let (before_that, path) = (at.checked_sub(2).and_then(|at| spaced.get(at)), Some(&':'));
+        let typed = before == path && before_that != path;
+        let listed = typed || matches!(before, Some(',' | ';' | '+' | '=')) || matches!(after, Some('+' | '='));
         if c != ' ' || listed || (word(before) && word(after)) {
             text.push(c);
         }

@@ -68,12 +68,12 @@ fn batch(text: &str) -> Incoming<'_> {
 fn message(text: &str) -> Result<Message<'_>, Invalid> {
     match serde_json::from_str::<Envelope<'_>>(text) {
         Ok(envelope) => envelope.into_message(),
-        // The envelope takes any value for every member, so data is wrong only when it is no object.
-        Err(error) if error.is_data() => Err(match serde_json::from_str::<IgnoredAny>(text) {
+        // The envelope takes any value for every member, so a text that is JSON can only be no object. The parser
+        // itself does not tell: it calls `1e400` malformed, which the grammar does not.
+        Err(error) => Err(match serde_json::from_str::<&RawValue>(text) {
             Ok(_) => no_message(Id::NULL, "a request must be a JSON object"),
-            Err(error) => not_json(&error),
+            Err(_) => not_json(&error),
         }),
-        Err(error) => Err(not_json(&error)),
     }
 }
 
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn json_that_is_no_request_is_an_invalid_request() {
-        for text in ["1", "\"a\"", "null", "true", " 1.5e3 ", "[]", "{}", "{\"jsonrpc\":\"2.0\"}", "{\"method\":\"m\"}"] {
+        for text in ["1", "\"a\"", "null", "true", " 1.5e3 ", "1e400", "[]", "{}", "{\"jsonrpc\":\"2.0\"}", "{\"method\":\"m\"}"] {
             assert_eq!(refusal(text), (-32600, "null".into()), "{text}");
         }
     }

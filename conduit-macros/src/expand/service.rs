@@ -1,0 +1,183 @@
+//! The `impl` block of a service.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use syn::{Visibility, ext::IdentExt, spanned::Spanned};
+
+use super::{
+    Target, allow, allow_style, arguments, call_body, call_doc, implementation, outcome, parameters, params_ident,
+};
+use crate::model::{Method, Service};
+
+/// Expands an `impl` block.
+///
+/// ```text
+/// #[rpc(namespace = "chat")]
+/// impl Chat {
+///     pub async fn say(&self, text: String) -> usize { .. }
+/// }
+/// ```
+/// becomes
+/// ```text
+/// impl Chat {
+///     pub async fn say(&self, text: String) -> usize { .. }
+/// }
+///
+/// pub struct ChatClient(Client);
+///
+/// const _: () = {
+///     struct __say_params { text: String }
+///     struct __say {}
+///     impl Method for __say { .. }
+///     impl Service for Chat { const METHODS: &'static [MethodDescriptor] = &[MethodDescriptor::of::<__say>()]; }
+///     impl ChatClient { pub fn say(&self, text: String) -> PendingCall<usize> { .. } }
+/// };
+/// ```
+pub(crate) fn service(service: &Service) -> TokenStream {
+    let Service { krate, ty, cfg, item, .. } = service;
+    let targets: Vec<_> = service.methods.iter().map(|method| target(service, method)).collect();
+    let methods = targets.iter().map(hidden_method);
+    let descriptors = targets.iter().map(descriptor);
+    let (client, client_methods) = (client(service), client_methods(service, &targets));
+    let (allow, style) = (allow(), allow_style());
+    quote! {
+        #style
+        #item
+        #client
+        #(#cfg)*
+        #allow
+        const _: () = {
+            #(#methods)*
+            #[automatically_derived]
+            impl #krate::Service for #ty {
+                const METHODS: &'static [#krate::MethodDescriptor] = &[#(#descriptors),*];
+            }
+            #client_methods
+        };
+    }
+}
+
+fn target<'a>(service: &'a Service, method: &'a Method) -> Target<'a> {
+    let (ty, ident) = (&service.ty, &method.ident);
+    Target {
+        krate: &service.krate,
+        method,
+        ty: format_ident!("__{}", ident.unraw(), span = ident.span()),
+        params: params_ident(method),
+        callee: quote!(<#ty>::#ident),
+    }
+}
+
+/// ```text
+/// struct __say_params { text: String }
+/// struct __say {}
+/// impl Method for __say { .. }
+/// ```
+fn hidden_method(target: &Target) -> TokenStream {
+    let Target { method, ty, .. } = target;
+    let (vis, cfg) = (&method.vis, &method.cfg);
+    let (params, implementation) = (arguments::params(target), implementation(target));
+    let hidden = quote! {
+        #vis struct #ty {}
+        #params
+        #implementation
+    };
+    with_cfg(cfg, &hidden)
+}
+
+/// Several items under one condition.
+fn with_cfg(cfg: &[syn::Attribute], items: &TokenStream) -> TokenStream {
+    if cfg.is_empty() {
+        return items.clone();
+    }
+    let Ok(file) = syn::parse2::<syn::File>(items.clone()) else { return items.clone() };
+    file.items.iter().map(|item| quote!(#(#cfg)* #item)).collect()
+}
+
+fn descriptor(target: &Target) -> TokenStream {
+    let Target { krate, method, ty, .. } = target;
+    let cfg = &method.cfg;
+    quote!(#(#cfg)* #krate::MethodDescriptor::of::<#ty>())
+}
+
+/// ```text
+/// #[derive(Debug, Clone)]
+/// pub struct ChatClient(Client);
+/// ```
+pub(crate) fn client(service: &Service) -> TokenStream {
+    let Service { krate, cfg, .. } = service;
+    let (ident, vis) = (client_ident(service), client_visibility(service));
+    let doc = format!("Calls the methods of `{}` from a client.", crate::model::types::text(&service.ty));
+    quote! {
+        #(#cfg)*
+        #[doc = #doc]
+        #[derive(::core::fmt::Debug, ::core::clone::Clone)]
+        #[allow(dead_code, unreachable_pub)]
+        #vis struct #ident(#krate::Client);
+    }
+}
+
+/// ```text
+/// impl ChatClient {
+///     pub fn new(client: &Client) -> Self { .. }
+///     pub fn say(&self, text: String) -> PendingCall<usize> { .. }
+/// }
+/// ```
+fn client_methods(service: &Service, targets: &[Target]) -> TokenStream {
+    let (ident, new) = (client_ident(service), client_new(service));
+    let methods = targets.iter().map(client_method);
+    quote! {
+        #[automatically_derived]
+        impl #ident {
+            #new
+            #(#methods)*
+        }
+    }
+}
+
+pub(crate) fn client_new(service: &Service) -> TokenStream {
+    let (krate, vis) = (&service.krate, client_visibility(service));
+    quote! {
+        #[doc = "Calls over `client`."]
+        #[must_use]
+        #vis fn new(client: &#krate::Client) -> Self {
+            Self(::core::clone::Clone::clone(client))
+        }
+    }
+}
+
+fn client_method(target: &Target) -> TokenStream {
+    let Target { krate, method, .. } = target;
+    let Method { ident, vis, cfg, docs, deprecation, .. } = method;
+    let heading = call_doc(method);
+    let (parameters, body) = (parameters(&method.callable), call_body(target, &quote!(&self.0)));
+    let (ok, _) = outcome(krate, &method.callable.output);
+    let bounds = arguments::bounds(krate, method);
+    let clause = bounds.where_serializable();
+    quote! {
+        #(#cfg)*
+        #[doc = #heading]
+        #[doc = ""]
+        #(#docs)*
+        #deprecation
+        #vis fn #ident(&self, #(#parameters),*) -> #krate::PendingCall<#ok> #clause {
+            #body
+        }
+    }
+}
+
+pub(crate) fn client_ident(service: &Service) -> Ident {
+    let span = service.ty.span();
+    service.ident().map_or_else(|| Ident::new("__Client", span), |ident| format_ident!("{ident}Client"))
+}
+
+/// As visible as the most visible of the methods.
+pub(crate) fn client_visibility(service: &Service) -> &Visibility {
+    let rank = |vis: &&Visibility| match vis {
+        Visibility::Public(_) => 3,
+        Visibility::Restricted(restricted) if restricted.path.is_ident("crate") => 2,
+        Visibility::Restricted(_) => 1,
+        Visibility::Inherited => 0,
+    };
+    service.methods.iter().map(|method| &method.vis).max_by_key(rank).unwrap_or(&Visibility::Inherited)
+}

@@ -1,0 +1,134 @@
+//! What to emit when there were errors: the errors, the item as it was written, and stubs with the names that the
+//! rest of the program uses, so that nothing fails a second time.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use syn::{FnArg, Path};
+
+use crate::{
+    errors::Errors,
+    expand,
+    model::{Function, Method, Output, Service, rpc_error::ErrorType},
+};
+
+/// The item alone; for one that no method or service can be made of.
+pub(crate) fn item(item: &TokenStream, errors: &Errors) -> TokenStream {
+    quote!(#errors #item)
+}
+
+pub(crate) fn function(function: &Function, errors: &Errors) -> TokenStream {
+    let Function { krate, method, item } = function;
+    // A struct can't stand beside a function with `self`, which is in an `impl` block.
+    if item.sig.inputs.iter().any(|input| matches!(input, FnArg::Receiver(_))) {
+        return quote!(#errors #item);
+    }
+    let ty = expand::type_beside(method);
+    let (ident, cfg, allow) = (&method.ident, &method.cfg, expand::allow());
+    let (implementation, call) = (method_stub(krate, ident), call_stub(krate, method, Stub::Function));
+    quote! {
+        #errors
+        #item
+        #ty
+        #(#cfg)*
+        #allow
+        const _: () = {
+            #implementation
+            impl #ident { #call }
+        };
+    }
+}
+
+pub(crate) fn service(service: &Service, errors: &Errors) -> TokenStream {
+    let Service { krate, ty, item, .. } = service;
+    let foreign = item.trait_.is_some() || !item.generics.params.is_empty() || service.ident().is_none();
+    if foreign {
+        return quote!(#errors #item);
+    }
+    let (client, client_ident, new) =
+        (expand::client(service), expand::client_ident(service), expand::client_new(service));
+    let calls = service.methods.iter().map(|method| call_stub(krate, method, Stub::Method));
+    let (cfg, allow) = (&service.cfg, expand::allow());
+    quote! {
+        #errors
+        #item
+        #client
+        #(#cfg)*
+        #allow
+        const _: () = {
+            impl #krate::Service for #ty {
+                const METHODS: &'static [#krate::MethodDescriptor] = &[];
+            }
+            impl #client_ident { #new #(#calls)* }
+        };
+    }
+}
+
+pub(crate) fn rpc_error(error: &ErrorType, errors: &Errors) -> TokenStream {
+    let ErrorType { krate, ident, generics, .. } = error;
+    let (impl_generics, ty_generics, clause) = generics.split_for_impl();
+    let allow = expand::allow();
+    quote! {
+        #errors
+        #allow
+        const _: () = {
+            impl #impl_generics #krate::RpcError for #ident #ty_generics #clause {
+                fn to_error_object(&self) -> #krate::ErrorObject { ::core::unreachable!() }
+                fn describe() -> ::std::vec::Vec<#krate::ErrorDescription> { ::core::unreachable!() }
+                fn from_error_object(_: &#krate::ErrorObject) -> ::core::option::Option<Self> { ::core::unreachable!() }
+            }
+        };
+    }
+}
+
+fn method_stub(krate: &Path, ident: &Ident) -> TokenStream {
+    quote! {
+        impl #krate::Method for #ident {
+            type Params = ();
+            type Output = ();
+            type Error = ::core::convert::Infallible;
+            const META: #krate::MethodMeta = #krate::MethodMeta {
+                name: "",
+                description: "",
+                public: false,
+                deprecated: false,
+                timeout: ::core::option::Option::None,
+                location: #krate::Location { file: "", line: 0 },
+                borrows: &[],
+            };
+            async fn run(_: (), _: #krate::Call) -> ::core::result::Result<(), ::core::convert::Infallible> {
+                ::core::unreachable!()
+            }
+        }
+    }
+}
+
+/// Whose call it is.
+#[derive(Clone, Copy, PartialEq)]
+enum Stub {
+    Function,
+    Method,
+}
+
+/// Takes anything, since the types may be what is wrong.
+///
+/// ```text
+/// pub fn call(_: &Client, _: impl Sized, _: impl Sized) -> PendingCall<i64> { unreachable!() }
+/// ```
+fn call_stub(krate: &Path, method: &Method, stub: Stub) -> TokenStream {
+    let vis = &method.vis;
+    let (name, receiver) = match stub {
+        Stub::Function => (quote!(call), quote!(_: &#krate::Client)),
+        Stub::Method => {
+            let ident = &method.ident;
+            (quote!(#ident), quote!(&self))
+        }
+    };
+    let arguments = method.arguments().map(|_| quote!(_: impl ::core::marker::Sized));
+    let output = match &method.callable.output {
+        Output::Unit => quote!(()),
+        output => expand::outcome(krate, output).0,
+    };
+    quote! {
+        #vis fn #name(#receiver, #(#arguments),*) -> #krate::PendingCall<#output> { ::core::unreachable!() }
+    }
+}

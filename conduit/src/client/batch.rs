@@ -1,0 +1,217 @@
+//! Several calls in one message.
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+use super::{
+    Client,
+    call::{self, Ticket, request, within},
+    ending::Ending,
+    link::Link,
+    params,
+    pending::{Failure, Outcome},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    protocol::batch_text,
+};
+
+/// Calls and notifications that go out as one message and run side by side.
+///
+/// ```no_run
+/// # use conduit::Client;
+/// # use serde_json::json;
+/// # async fn example(client: &Client) -> conduit::Result<()> {
+/// let mut batch = client.batch();
+/// let sum = batch.call::<i64>("add", json!({"a": 2, "b": 3}));
+/// let name = batch.call::<String>("name", ());
+/// batch.notify("tick", [1]);
+/// let answers = batch.send().await?;
+/// println!("{} by {}", answers.take(sum)?, answers.take(name)?);
+/// # Ok(()) }
+/// ```
+#[must_use = "a batch is sent by `send`"]
+pub struct Batch {
+    client: Client,
+    number: u64,
+    entries: Vec<Draft>,
+    calls: usize,
+    fault: Option<Error>,
+    timeout: Duration,
+}
+
+struct Draft {
+    method: Box<str>,
+    params: Option<Box<RawValue>>,
+    is_call: bool,
+}
+
+/// Which answer of a batch is meant, and of which type it is: see [`Answers::take`].
+pub struct Entry<T> {
+    batch: u64,
+    index: usize,
+    output: PhantomData<fn() -> T>,
+}
+
+/// The answers to a [`Batch`].
+pub struct Answers {
+    batch: u64,
+    answers: Vec<(Box<str>, Outcome)>,
+}
+
+impl Batch {
+    pub(super) fn new(client: Client) -> Self {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let (number, timeout) = (NUMBER.fetch_add(1, Ordering::Relaxed), client.timeout);
+        Self { client, number, entries: Vec::new(), calls: 0, fault: None, timeout }
+    }
+
+    /// Adds a call. What it takes as `params` is what [`Client::call`] takes.
+    pub fn call<T>(&mut self, method: &str, params: impl Serialize) -> Entry<T> {
+        self.push(method, &params, true);
+        self.calls += 1;
+        Entry { batch: self.number, index: self.calls - 1, output: PhantomData }
+    }
+
+    /// Adds a notification, which is not answered.
+    pub fn notify(&mut self, method: &str, params: impl Serialize) {
+        self.push(method, &params, false);
+    }
+
+    /// How long to wait for the answers, counted from the first poll of [`send`](Self::send); the client's own
+    /// timeout otherwise.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How many calls and notifications it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it holds nothing yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Sends the batch and waits until each of its calls is answered; a batch of notifications is not waited for.
+    ///
+    /// # Errors
+    /// `Encode` for a batch without an entry, and for arguments that can't be sent, before anything is; `Timeout`
+    /// and `Closed` for the batch as a whole. What the server answers to an entry, errors included, is for
+    /// [`Answers::take`] to say.
+    ///
+    /// # Cancel safety
+    /// Dropping it gives up the calls that are not answered: the server is told by `rpc.cancel`.
+    pub async fn send(self) -> Result<Answers> {
+        let Self { client, number, entries, calls, fault, timeout } = self;
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        if entries.is_empty() {
+            return Err(Error::new(ErrorKind::Encode, "an empty batch can't be sent: add a call or a notification"));
+        }
+        let outcomes = within(timeout, "the batch", exchange(&client.link, &entries, calls as u64)).await?;
+        let methods = entries.into_iter().filter(|entry| entry.is_call).map(|entry| entry.method);
+        Ok(Answers { batch: number, answers: methods.zip(outcomes).collect() })
+    }
+
+    fn push(&mut self, method: &str, params: &impl Serialize, is_call: bool) {
+        match params::encode(method, params) {
+            Ok(params) => self.entries.push(Draft { method: method.into(), params, is_call }),
+            Err(error) => self.fault = self.fault.take().or(Some(error)),
+        }
+    }
+}
+
+async fn exchange(link: &Link, entries: &[Draft], calls: u64) -> Result<Vec<Outcome>> {
+    let not_sent = |ending: Ending| ending.not_sent("the batch");
+    let slot = link.slot().await.map_err(not_sent)?;
+    let ids = link.next_ids(calls);
+    let text = text(entries, ids.start);
+    if ids.is_empty() {
+        link.send(text, None, slot);
+        return Ok(Vec::new());
+    }
+    let answers = link.pending().register_batch(ids.clone()).map_err(not_sent)?;
+    let _ticket = Ticket { link, ids: ids.clone() };
+    link.send(text, Some(ids), slot);
+    let outcomes = join_all(answers.into_iter().map(call::outcome)).await;
+    // An entry that was answered before the connection ended keeps its answer.
+    match &outcomes[0] {
+        Err(failure @ Failure::Closed { .. }) if outcomes.iter().all(is_closed) => {
+            Err(failure.clone().into_error("the batch"))
+        }
+        _ => Ok(outcomes),
+    }
+}
+
+fn is_closed(outcome: &Outcome) -> bool {
+    matches!(outcome, Err(Failure::Closed { .. }))
+}
+
+fn text(entries: &[Draft], first_id: u64) -> String {
+    let mut ids = first_id..;
+    let texts = entries.iter().map(|Draft { method, params, is_call }| {
+        let id = if *is_call { ids.next() } else { None };
+        request(method, params.as_deref(), id)
+    });
+    batch_text(texts).expect("the batch has an entry")
+}
+
+impl Answers {
+    /// The answer to one call.
+    ///
+    /// # Errors
+    /// `Rpc` when the server answered with an error, to this call or to the whole batch; `Decode` when the answer
+    /// is no `T`, or was left out.
+    ///
+    /// # Panics
+    /// When the entry is of another batch.
+    pub fn take<T: DeserializeOwned>(&self, entry: Entry<T>) -> Result<T> {
+        assert!(entry.batch == self.batch, "the entry is of another batch");
+        let (method, outcome) = &self.answers[entry.index];
+        match outcome {
+            Ok(result) => call::decode(method, result),
+            Err(failure) => Err(failure.clone().into_error(&format!("`{method}`"))),
+        }
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let methods: Vec<_> = self.entries.iter().map(|entry| &entry.method).collect();
+        f.debug_struct("Batch").field("methods", &methods).finish_non_exhaustive()
+    }
+}
+
+impl<T> Clone for Entry<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Entry<T> {}
+
+impl<T> fmt::Debug for Entry<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Entry({})", self.index)
+    }
+}
+
+impl fmt::Debug for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.answers).finish()
+    }
+}

@@ -1,0 +1,106 @@
+//! How a client connects.
+
+use std::{fmt, future::IntoFuture, pin::Pin, time::Duration};
+
+use super::{
+    Client,
+    transport::{self, Target},
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A connection to be made: await it to connect.
+///
+/// # Errors
+/// `Connect` when the URL, the password or a header can't be used, or the server is not reached, not in time, or
+/// no WebSocket; `Unauthorized` when it refuses the login.
+///
+/// # Cancel safety
+/// Dropping the future while it connects leaves nothing behind.
+#[must_use = "a connection is made when it is awaited"]
+#[derive(Clone)]
+pub struct Connect {
+    url: String,
+    password: Option<String>,
+    headers: Vec<(String, String)>,
+    timeout: Duration,
+    connect_timeout: Duration,
+    max_message_size: usize,
+}
+
+impl Connect {
+    pub(super) fn new(url: String) -> Self {
+        Self {
+            url,
+            password: None,
+            headers: Vec::new(),
+            timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            max_message_size: 64 << 20,
+        }
+    }
+
+    /// The password of the server, sent as `Authorization: Bearer`; visible ASCII. None by default.
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// A header of the request that opens the connection. A second one of the same name replaces the first.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// How long each call waits for its answer, if it does not say otherwise; 30 seconds by default.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long connecting may take, login included; 10 seconds by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// The largest message to take from the server, in bytes; 64 MiB by default. A larger one ends the connection.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.max_message_size = bytes;
+        self
+    }
+
+    async fn run(self) -> Result<Client> {
+        let target = Target::new(&self.url, self.password.as_deref(), &self.headers, self.max_message_size)?;
+        match tokio::time::timeout(self.connect_timeout, transport::connect(&target)).await {
+            Ok(transport) => Ok(Client::start(transport?, self.timeout)),
+            Err(_) => {
+                let message = format!("can't connect to {target}: no answer within {:?}", self.connect_timeout);
+                Err(Error::new(ErrorKind::Connect, message))
+            }
+        }
+    }
+}
+
+impl IntoFuture for Connect {
+    type Output = Result<Client>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<Client>> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+/// Without the password and the headers' values.
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Connect")
+            .field("url", &self.url)
+            .field("password", &self.password.as_ref().map(|_| ".."))
+            .field("headers", &headers)
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("max_message_size", &self.max_message_size)
+            .finish()
+    }
+}

@@ -1,0 +1,201 @@
+//! What is asked of a server before it talks, and what its refusals mean.
+
+use std::{fmt, io};
+
+use tokio_tungstenite::tungstenite::{
+    self,
+    client::IntoClientRequest,
+    handshake::client::{Request, Response},
+    http::{HeaderName, HeaderValue, StatusCode, Uri, header::AUTHORIZATION},
+};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Where to connect to, as whom, and with which limits; checked.
+pub(in crate::client) struct Target {
+    url: Uri,
+    request: Request,
+    max_message_size: usize,
+}
+
+impl Target {
+    pub(in crate::client) fn new(
+        url: &str,
+        password: Option<&str>,
+        headers: &[(String, String)],
+        max_message_size: usize,
+    ) -> Result<Self> {
+        let url = parse_url(url)?;
+        let mut request = url.clone().into_client_request().map_err(|error| bad_url(&url, &error))?;
+        if let Some(password) = password {
+            request.headers_mut().insert(AUTHORIZATION, bearer(password)?);
+        }
+        for (name, value) in headers {
+            let (name, value) = header(name, value)?;
+            request.headers_mut().insert(name, value);
+        }
+        Ok(Self { url, request, max_message_size })
+    }
+
+    /// Host and port, to be resolved.
+    pub(super) fn address(&self) -> String {
+        let host = self.url.host().unwrap_or_default();
+        format!("{host}:{}", self.url.port_u16().unwrap_or(80))
+    }
+
+    pub(super) fn request(&self) -> Request {
+        self.request.clone()
+    }
+
+    pub(super) fn max_message_size(&self) -> usize {
+        self.max_message_size
+    }
+
+    /// The error of a server that can't be reached.
+    pub(super) fn unreachable(&self, error: io::Error) -> Error {
+        connect_error(format!("can't connect to {}: {error}", self.url)).with_source(error)
+    }
+
+    /// The error of a server that was reached and did not become a WebSocket.
+    pub(super) fn refused(&self, error: tungstenite::Error) -> Error {
+        match error {
+            tungstenite::Error::Http(response) if response.status() == StatusCode::UNAUTHORIZED => {
+                Error::new(ErrorKind::Unauthorized, self.unauthorized())
+            }
+            tungstenite::Error::Http(response) => connect_error(format!("{} answered {}", self.url, status(&response))),
+            error => connect_error(format!("{} is no WebSocket: {error}", self.url)).with_source(error),
+        }
+    }
+
+    fn unauthorized(&self) -> String {
+        let what_to_do = match self.request.headers().contains_key(AUTHORIZATION) {
+            true => "the password, or the `Authorization` header, is not the server's",
+            false => "give the password: `Client::connect(url).password(..)`",
+        };
+        format!("{} refused the login (status 401): {what_to_do}", self.url)
+    }
+}
+
+/// The address and nothing secret.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(f)
+    }
+}
+
+fn connect_error(message: String) -> Error {
+    Error::new(ErrorKind::Connect, message)
+}
+
+fn bad_url(seen: impl fmt::Display, why: impl fmt::Display) -> Error {
+    connect_error(format!("bad URL: wanted `ws://host:port`, seen `{seen}`: {why}"))
+}
+
+fn parse_url(url: &str) -> Result<Uri> {
+    let parsed: Uri = url.parse().map_err(|error| bad_url(url, error))?;
+    match parsed.scheme_str() {
+        Some("ws") => {}
+        Some("wss") => {
+            let message = "TLS is not supported yet: wanted `ws://host:port`, seen a `wss://` URL; put a proxy that \
+                           ends TLS in front of the server, on a network that you trust";
+            return Err(connect_error(message.into()));
+        }
+        Some(scheme) => return Err(bad_url(url, format_args!("the scheme is `{scheme}`, not `ws`"))),
+        None => return Err(bad_url(url, "the scheme `ws://` is missing")),
+    }
+    match parsed.authority() {
+        // Not shown: the URL holds a secret.
+        Some(authority) if authority.as_str().contains('@') => {
+            Err(connect_error("bad URL: it holds a user or a password; give it with `.password(..)`".into()))
+        }
+        _ => Ok(parsed),
+    }
+}
+
+fn bearer(password: &str) -> Result<HeaderValue> {
+    // A header may hold other bytes, but servers read it as ASCII, and without the spaces at its end.
+    let is_visible = password.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') && !password.ends_with(' ');
+    match HeaderValue::from_str(&format!("Bearer {password}")) {
+        Ok(mut value) if is_visible => {
+            value.set_sensitive(true);
+            Ok(value)
+        }
+        _ => Err(connect_error("the password can't be sent: it must be visible ASCII characters".into())),
+    }
+}
+
+fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)> {
+    let parsed = HeaderName::from_bytes(name.as_bytes())
+        .map_err(|error| connect_error(format!("`{name}` can't be the name of a header: {error}")))?;
+    // The value is not shown: it may be a secret.
+    let value = HeaderValue::from_str(value)
+        .map_err(|_| connect_error(format!("the value of header `{name}` holds a control character")))?;
+    Ok((parsed, value))
+}
+
+/// The status and the start of the body, as far as it came with the head.
+fn status(response: &Response) -> String {
+    const SHOWN: usize = 200;
+    let body = String::from_utf8_lossy(response.body().as_deref().unwrap_or_default());
+    let body: String = body.trim().chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    match body.is_empty() {
+        true => format!("status {}", response.status()),
+        false => format!("status {}: {body}", response.status()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(url: &str, password: Option<&str>, headers: &[(String, String)]) -> String {
+        match Target::new(url, password, headers, 1) {
+            Ok(target) => panic!("{target} was taken"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Connect);
+                error.to_string()
+            }
+        }
+    }
+
+    #[test]
+    fn a_bad_url_says_what_was_wanted_and_seen() {
+        let wanted = |seen: &str, why: &str| format!("bad URL: wanted `ws://host:port`, seen `{seen}`: {why}");
+        let cases = [
+            ("http://a", "the scheme is `http`, not `ws`"),
+            ("127.0.0.1:80", "the scheme `ws://` is missing"),
+            ("localhost", "the scheme `ws://` is missing"),
+            ("", "empty string"),
+            ("ws://", "empty string"),
+            ("ws://a b", "invalid uri character"),
+        ];
+        for (url, why) in cases {
+            assert_eq!(refusal(url, None, &[]), wanted(url, why));
+        }
+    }
+
+    #[test]
+    fn tls_is_refused_with_what_to_do() {
+        assert!(refusal("wss://a", None, &[]).starts_with("TLS is not supported yet"));
+    }
+
+    #[test]
+    fn secrets_are_not_repeated() {
+        for error in [
+            refusal("ws://me:hunter2@a", None, &[]),
+            refusal("ws://a", Some("hunter2\n"), &[]),
+            refusal("ws://a", Some("hunter2é"), &[]),
+            refusal("ws://a", None, &[("token".into(), "hunter2\r\n".into())]),
+        ] {
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        assert!(refusal("ws://a", None, &[("a b".into(), String::new())]).contains("`a b`"));
+    }
+
+    #[test]
+    fn the_port_is_80_when_none_is_given() {
+        let address = |url| Target::new(url, None, &[], 1).map(|target| target.address()).unwrap();
+        assert_eq!(address("ws://example.org/path"), "example.org:80");
+        assert_eq!(address("ws://[::1]:8080"), "[::1]:8080");
+    }
+}

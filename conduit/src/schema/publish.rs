@@ -1,0 +1,131 @@
+//! From a Rust type to the schema that is published, which is the one that is enforced.
+
+use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::transform_subschemas};
+use serde_json::{Map, Value, json};
+
+/// The schema of a method's arguments, or of an event's payload.
+///
+/// It says all that is enforced: no argument beyond those declared, and of integers the range that their
+/// Rust type has. It does not say what only matters to a schema that stands by itself (`$schema`, `title`).
+pub(crate) fn of_arguments<P: JsonSchema>() -> Value {
+    let mut schema = SchemaSettings::draft2020_12().for_deserialize().into_generator().into_root_schema_for::<P>();
+    tighten(&mut schema);
+    let mut schema = schema.to_value();
+    if let Value::Object(root) = &mut schema {
+        root.shift_remove("$schema");
+        let title = root.shift_remove("title");
+        name_recursion(root, title.as_ref().and_then(Value::as_str).unwrap_or("root"));
+        close(root);
+    }
+    schema
+}
+
+/// The schema of what a method answers with.
+#[must_use]
+pub fn of_output<T: JsonSchema>() -> Value {
+    let schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
+    let mut schema = schema.to_value();
+    if let Value::Object(root) = &mut schema {
+        root.shift_remove("$schema");
+        let name = root.get("title").and_then(Value::as_str).unwrap_or("root").to_owned();
+        name_recursion(root, &name);
+    }
+    schema
+}
+
+/// What serde enforces and schemars leaves out.
+fn tighten(schema: &mut Schema) {
+    if schema.get("default") == Some(&Value::Null) {
+        schema.remove("default");
+    }
+    if let Some((low, high)) = schema.get("format").and_then(Value::as_str).and_then(integer_range)
+        && schema.get("type").is_some_and(is_integer)
+    {
+        for (keyword, limit) in [("minimum", low), ("maximum", high)] {
+            if schema.get(keyword).is_none() {
+                schema.insert(keyword.into(), limit);
+            }
+        }
+    }
+    transform_subschemas(&mut tighten, schema);
+}
+
+fn is_integer(types: &Value) -> bool {
+    match types {
+        Value::Array(types) => types.iter().any(is_integer),
+        one => one == "integer",
+    }
+}
+
+/// The narrower integers have their range from schemars, and that of 128 bits is no JSON number of serde's.
+fn integer_range(format: &str) -> Option<(Value, Value)> {
+    Some(match format {
+        "int32" => (json!(i32::MIN), json!(i32::MAX)),
+        "uint32" => (json!(u32::MIN), json!(u32::MAX)),
+        "int64" => (json!(i64::MIN), json!(i64::MAX)),
+        "uint64" => (json!(u64::MIN), json!(u64::MAX)),
+        "int" => (json!(isize::MIN), json!(isize::MAX)),
+        "uint" => (json!(usize::MIN), json!(usize::MAX)),
+        _ => return None,
+    })
+}
+
+/// A type that contains itself refers to the root as `#`, which means something else as soon as the schema
+/// is part of a document: gives it a name of its own in `$defs`.
+fn name_recursion(root: &mut Map<String, Value>, name: &str) {
+    if !points_at_root(&Value::Object(root.clone())) {
+        return;
+    }
+    let defs = root.shift_remove("$defs");
+    let mut recursive = Value::Object(root.clone());
+    let mut defs = match defs {
+        Some(Value::Object(defs)) => defs,
+        _ => Map::new(),
+    };
+    let pointer = format!("#/$defs/{}", name.replace('~', "~0").replace('/', "~1"));
+    root.values_mut().chain(defs.values_mut()).for_each(|part| rename_root(part, &pointer));
+    rename_root(&mut recursive, &pointer);
+    defs.insert(name.to_owned(), recursive);
+    root.insert("$defs".into(), Value::Object(defs));
+}
+
+fn points_at_root(schema: &Value) -> bool {
+    match schema {
+        Value::Object(members) => {
+            members.get("$ref").is_some_and(|target| target == "#") || members.values().any(points_at_root)
+        }
+        Value::Array(items) => items.iter().any(points_at_root),
+        _ => false,
+    }
+}
+
+fn rename_root(schema: &mut Value, pointer: &str) {
+    match schema {
+        Value::Object(members) => {
+            for (key, member) in members {
+                if key == "$ref" && member == "#" {
+                    *member = pointer.into();
+                } else {
+                    rename_root(member, pointer);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| rename_root(item, pointer)),
+        _ => {}
+    }
+}
+
+/// Refuses what is not declared, unless the type takes it (a flattened map does).
+fn close(root: &mut Map<String, Value>) {
+    if root.get("type").is_none_or(|kind| kind != "object")
+        || ["additionalProperties", "unevaluatedProperties", "patternProperties"]
+            .iter()
+            .any(|it| root.contains_key(*it))
+    {
+        return;
+    }
+    // A flattened enum declares its members in branches, which `additionalProperties` does not look into.
+    let parts = ["$ref", "allOf", "anyOf", "oneOf"].iter().any(|it| root.contains_key(*it));
+    let keyword = if parts { "unevaluatedProperties" } else { "additionalProperties" };
+    root.insert(keyword.into(), Value::Bool(false));
+}

@@ -1,0 +1,141 @@
+//! Params that serde or the quick check did not like: what is wrong with them, or that nothing is.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Arguments, Shape,
+    explain::{Explainer, Found, Problem},
+    keyword::{has_type, map},
+    path::Path,
+    text::{self, Flaw},
+    wording::{count, shortened},
+};
+use crate::protocol::{ErrorCode, ErrorObject};
+
+/// Params as they were sent, and as the value that the schema is about.
+pub(super) struct Sent<'s> {
+    value: Value,
+    form: Form<'s>,
+    /// What is wrong in any schema's eyes.
+    found: Found,
+    too_deep: bool,
+}
+
+/// How the value was sent.
+enum Form<'s> {
+    AsIs,
+    /// An array of arguments, whose names these are.
+    Positional(Vec<&'s str>),
+    /// The only item of an array.
+    Wrapped,
+}
+
+impl<'s> Sent<'s> {
+    pub(super) fn read(arguments: &'s Arguments, text: &str) -> Self {
+        let mut found = Found::default();
+        let mut too_deep = false;
+        let value = text::read(text, &mut |at, flaw| {
+            too_deep |= flaw == Flaw::TooDeep;
+            note(&mut found, at, flaw);
+        });
+        let mut sent = Self { value, form: Form::AsIs, found, too_deep };
+        match arguments.shape {
+            Shape::Named => sent.name(&arguments.schema),
+            Shape::Single => sent.unwrap(&arguments.schema),
+        }
+        sent
+    }
+
+    /// Gives arguments sent by position their names.
+    fn name(&mut self, schema: &'s Value) {
+        let Value::Array(items) = &mut self.value else { return };
+        let names: Vec<&str> = properties(schema).collect();
+        if items.len() > names.len() {
+            let (most, got) = (count(names.len(), "argument"), items.len());
+            self.found.add(&Path::Root, "maxItems", || format!("takes at most {most}, got {got}"));
+        }
+        let members = names.iter().map(|name| (*name).to_owned()).zip(items.drain(..));
+        self.value = Value::Object(members.collect());
+        self.form = Form::Positional(names);
+    }
+
+    /// Takes a payload out of the array that it was sent in, unless it is an array by itself.
+    fn unwrap(&mut self, schema: &'s Value) {
+        if let Value::Array(items) = &mut self.value
+            && !takes_arrays(schema)
+            && items.len() == 1
+        {
+            self.value = items.remove(0);
+            self.form = Form::Wrapped;
+        }
+    }
+
+    /// The value, if it is what the schema asks for.
+    pub(super) fn judge(self, arguments: &'s Arguments, method: &str) -> Result<Value, ErrorObject> {
+        if self.found.total == 0 && arguments.validator.is_valid(&self.value) {
+            return Ok(self.value);
+        }
+        if self.too_deep {
+            return Err(refusal(method, self.found));
+        }
+        let root = match &self.form {
+            Form::AsIs => Path::Root,
+            Form::Positional(names) => Path::Positional(names),
+            Form::Wrapped => Path::Wrapped,
+        };
+        let mut explainer = Explainer::new(&arguments.schema, &arguments.leaves, arguments.shape == Shape::Named);
+        explainer.check(&arguments.schema, &self.value, &root);
+        let mut found = self.found;
+        let unreadable: Vec<String> = found.problems.iter().map(|problem| problem.path.clone()).collect();
+        found.append(explainer.found.without(&unreadable));
+        if found.total == 0
+            && let Err(error) = arguments.validator.validate(&self.value)
+        {
+            // Out of fuel, or a keyword that only jsonschema knows in a place that only it can find.
+            let message = shortened(&error.masked().to_string()).to_owned();
+            found.add(&root, error.kind().keyword(), || message);
+            found.problems[0].path.push_str(&error.instance_path().to_string());
+        }
+        Err(refusal(method, found))
+    }
+}
+
+/// Whether a payload of this schema may be an array, and so travels as it is.
+fn takes_arrays(schema: &Value) -> bool {
+    schema.get("type").is_some_and(|types| has_type(types, &json!([])))
+}
+
+/// The names of the arguments, in their order.
+pub(super) fn properties(schema: &Value) -> impl Iterator<Item = &str> {
+    let properties = schema.as_object().and_then(|schema| map(schema, "properties"));
+    properties.into_iter().flat_map(Map::keys).map(String::as_str)
+}
+
+fn note(found: &mut Found, at: &Path<'_>, flaw: Flaw<'_>) {
+    match flaw {
+        Flaw::Twice => found.add(at, "uniqueKeys", || "is given more than once".into()),
+        Flaw::OutOfRange(number) => {
+            let dots = if shortened(number).len() < number.len() { "..." } else { "" };
+            found.add(at, "type", || format!("{}{dots} is out of the range of a number", shortened(number)));
+        }
+        Flaw::Surrogate => found.add(at, "type", || "a string holds half of a surrogate pair".into()),
+        Flaw::TooDeep => found.add(at, "maxDepth", || "nested too deeply, at most 127 levels are read".into()),
+    }
+}
+
+/// What serde refuses of what the schema takes.
+pub(super) fn refused_by_serde(method: &str, path: String, message: &str) -> ErrorObject {
+    let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
+    let problem = Problem { path, keyword: "type".into(), message: message.to_owned(), depth: 0 };
+    refusal(method, Found { problems: vec![problem], total: 1 })
+}
+
+fn refusal(method: &str, mut found: Found) -> ErrorObject {
+    let untold = found.untold();
+    if untold > 0 {
+        let message = format!("{} not listed", count(untold, "more error"));
+        found.problems.push(Problem { path: String::new(), keyword: "maxErrors".into(), message, depth: 0 });
+    }
+    ErrorObject::with_code(ErrorCode::InvalidParams, format!("invalid params for `{method}`"))
+        .with_data(&json!({"errors": found.problems}))
+}

@@ -1,0 +1,302 @@
+//! Calls run side by side, bounded, and fail alone.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::Duration,
+};
+
+use conduit::{Call, Connection, RpcError, Server, methods, rpc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::support::{Peer, builder, serve, start};
+
+#[rpc]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+/// A door that calls wait at until a test opens it.
+struct Door {
+    open: Semaphore,
+    arrived: Notify,
+    left: Arc<Notify>,
+}
+
+impl Door {
+    fn new() -> Self {
+        Self { open: Semaphore::new(0), arrived: Notify::new(), left: Arc::default() }
+    }
+}
+
+/// Says that whoever holds it has been dropped.
+struct Gone(Arc<Notify>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+#[rpc]
+async fn wait(door: &Arc<Door>) -> &'static str {
+    let _gone = Gone(Arc::clone(&door.left));
+    door.arrived.notify_one();
+    door.open.acquire().await.expect("the door is not taken away").forget();
+    "through"
+}
+
+fn request(id: u8, method: &str) -> (u8, &str) {
+    (id, method)
+}
+
+async fn send(peer: &mut Peer, (id, method): (u8, &str)) {
+    peer.send(&format!(r#"{{"jsonrpc":"2.0","method":"{method}","id":{id}}}"#)).await;
+}
+
+#[tokio::test]
+async fn a_call_that_waits_holds_up_no_other_call() {
+    let door = Arc::new(Door::new());
+    let server = start(builder(methods![add, wait]).open().state(Arc::clone(&door))).await;
+    let mut peer = Peer::connect(&server).await;
+    send(&mut peer, request(7, "wait")).await;
+    door.arrived.notified().await;
+    for n in 0..100 {
+        assert_eq!(peer.result("add", json!([n, 1])).await, n + 1);
+    }
+    door.open.add_permits(1);
+    assert_eq!(peer.receive().await, json!({ "jsonrpc": "2.0", "result": "through", "id": 7 }));
+}
+
+#[tokio::test]
+async fn one_call_too_many_is_refused_at_once_and_has_room_afterwards() {
+    let door = Arc::new(Door::new());
+    let server = start(builder(methods![add, wait]).open().state(Arc::clone(&door)).max_in_flight(2)).await;
+    let mut peer = Peer::connect(&server).await;
+    send(&mut peer, request(1, "wait")).await;
+    send(&mut peer, request(2, "wait")).await;
+    send(&mut peer, request(3, "wait")).await;
+    let refusal = peer.receive().await;
+    assert_eq!((&refusal["id"], &refusal["error"]["code"]), (&json!(3), &json!(-32002)));
+    assert_eq!(
+        refusal["error"]["message"],
+        "too many calls: this connection has 2 in flight, the most it may have"
+    );
+    // Another connection has a count of its own.
+    assert_eq!(Peer::connect(&server).await.result("add", json!([1, 2])).await, 3);
+    door.open.add_permits(1);
+    assert_eq!(peer.receive().await["result"], "through");
+    assert_eq!(peer.result("add", json!([1, 2])).await, 3);
+    door.open.add_permits(1);
+    assert_eq!(peer.receive().await["result"], "through");
+}
+
+#[rpc]
+async fn panics(when: String) -> u8 {
+    match when.as_str() {
+        "at once" => panic!("a secret of the server"),
+        "later" => {
+            tokio::task::yield_now().await;
+            panic!("{}", format!("another {}", "secret"))
+        }
+        _ => std::panic::panic_any(5_u8),
+    }
+}
+
+#[rpc]
+fn panics_blocking() -> u8 {
+    panic!("a secret of the server")
+}
+
+#[rpc]
+async fn unserialisable() -> HashMap<Pair, u8> {
+    HashMap::from([(Pair { a: 1 }, 1)])
+}
+
+#[derive(Serialize, Deserialize, JsonSchema, PartialEq, Eq, Hash)]
+struct Pair {
+    a: u8,
+}
+
+#[tokio::test]
+async fn a_panic_or_a_result_that_is_no_json_fails_that_call_alone() {
+    let server = serve(methods![add, panics, panics_blocking, unserialisable]).await;
+    let mut peer = Peer::connect(&server).await;
+    let internal = json!({ "code": -32603, "message": "internal error" });
+    for when in ["at once", "later", "with a number"] {
+        assert_eq!(peer.error("panics", json!([when])).await, internal, "{when}");
+    }
+    assert_eq!(peer.error("panics_blocking", json!([])).await, internal);
+    assert_eq!(peer.error("unserialisable", json!([])).await, internal);
+    assert_eq!(peer.result("add", json!([1, 2])).await, 3);
+}
+
+#[rpc]
+fn block(door: &Arc<Door>) -> &'static str {
+    door.arrived.notify_one();
+    while door.open.available_permits() == 0 {
+        std::thread::yield_now();
+    }
+    "done"
+}
+
+#[tokio::test]
+async fn sync_functions_run_beside_the_runtime() {
+    // This test has one thread for the runtime: a sync function on it would stop everything.
+    let door = Arc::new(Door::new());
+    let server = start(builder(methods![add, block]).open().state(Arc::clone(&door))).await;
+    let mut peer = Peer::connect(&server).await;
+    send(&mut peer, request(9, "block")).await;
+    door.arrived.notified().await;
+    assert_eq!(peer.result("add", json!([1, 2])).await, 3);
+    door.open.add_permits(1);
+    assert_eq!(peer.receive().await["result"], "done");
+}
+
+#[rpc(timeout = "50ms")]
+async fn slow(door: &Arc<Door>) {
+    let _gone = Gone(Arc::clone(&door.left));
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_call_that_takes_too_long_is_dropped_and_answered() {
+    let door = Arc::new(Door::new());
+    let methods = methods![slow, wait];
+    let server = start(builder(methods).open().state(Arc::clone(&door)).call_timeout(Duration::from_millis(80))).await;
+    let mut peer = Peer::connect(&server).await;
+    for (method, id) in [("slow", 1), ("wait", 2)] {
+        send(&mut peer, (id, method)).await;
+        let answer = peer.receive().await;
+        assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(id), &json!(-32003)));
+        assert_eq!(answer["error"]["message"], format!("`{method}` took longer than it may"));
+        door.left.notified().await;
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_call_is_dropped_and_answered_once() {
+    let door = Arc::new(Door::new());
+    let server = start(builder(methods![wait]).open().state(Arc::clone(&door))).await;
+    let mut peer = Peer::connect(&server).await;
+    peer.send(r#"{"jsonrpc":"2.0","method":"wait","id":"w"}"#).await;
+    door.arrived.notified().await;
+    peer.send(r#"{"jsonrpc":"2.0","method":"rpc.cancel","params":{"id":"w"},"id":2}"#).await;
+    let (first, second) = (peer.receive().await, peer.receive().await);
+    let (cancel, call) = if first["id"] == 2 { (first, second) } else { (second, first) };
+    assert_eq!(cancel["result"], true);
+    assert_eq!((&call["id"], &call["error"]["code"]), (&json!("w"), &json!(-32004)));
+    door.left.notified().await;
+    peer.expect_silence().await;
+}
+
+#[tokio::test]
+async fn a_full_connection_can_still_cancel() {
+    let door = Arc::new(Door::new());
+    let server = start(builder(methods![wait]).open().state(Arc::clone(&door)).max_in_flight(1)).await;
+    let mut peer = Peer::connect(&server).await;
+    send(&mut peer, request(1, "wait")).await;
+    door.arrived.notified().await;
+    peer.send(r#"{"jsonrpc":"2.0","method":"rpc.cancel","params":[1]}"#).await;
+    assert_eq!(peer.receive().await["error"]["code"], -32004);
+}
+
+#[tokio::test]
+async fn calls_of_a_peer_that_is_gone_are_dropped() {
+    let door = Arc::new(Door::new());
+    let server = start(builder(methods![wait]).open().state(Arc::clone(&door))).await;
+    let mut peer = Peer::connect(&server).await;
+    send(&mut peer, request(1, "wait")).await;
+    door.arrived.notified().await;
+    drop(peer);
+    door.left.notified().await;
+}
+
+#[rpc]
+fn count_until_cancelled(call: &Call, door: &Arc<Door>) {
+    door.arrived.notify_one();
+    while !call.is_cancelled() {
+        std::thread::yield_now();
+    }
+    door.left.notify_one();
+}
+
+#[tokio::test]
+async fn a_sync_function_sees_that_it_was_cancelled() {
+    let door = Arc::new(Door::new());
+    let server = start(builder(methods![count_until_cancelled]).open().state(Arc::clone(&door))).await;
+    let mut peer = Peer::connect(&server).await;
+    send(&mut peer, request(1, "count_until_cancelled")).await;
+    door.arrived.notified().await;
+    peer.send(r#"{"jsonrpc":"2.0","method":"rpc.cancel","params":[1]}"#).await;
+    door.left.notified().await;
+}
+
+#[rpc(timeout = "1h")]
+async fn about(call: &Call, client: &Connection, server: &Server, greeting: &String, name: String) -> Value {
+    json!({
+        "id": call.id(),
+        "method": call.method(),
+        "deadline": call.deadline().is_some(),
+        "peer": client.peer_addr().is_some(),
+        "same server": client.server().name() == server.name(),
+        "greeting": format!("{greeting}, {name}"),
+    })
+}
+
+#[tokio::test]
+async fn borrowed_parameters_come_from_the_server() {
+    let server = start(builder(methods![about]).open().name("Tester").state("Hello".to_owned())).await;
+    let mut peer = Peer::connect(&server).await;
+    assert_eq!(
+        peer.result("about", json!(["you"])).await,
+        json!({
+            "id": 1, "method": "about", "deadline": true, "peer": true, "same server": true, "greeting": "Hello, you"
+        })
+    );
+}
+
+#[derive(Debug, thiserror::Error, RpcError)]
+enum ShopError {
+    #[error("article {id} not found")]
+    #[rpc(code = 404)]
+    NotFound { id: u64 },
+    #[error("closed")]
+    #[rpc(code = 503)]
+    Closed,
+    #[error("the shelf fell down: {0}")]
+    #[rpc(internal)]
+    Shelf(String),
+}
+
+#[rpc]
+async fn buy(id: u64) -> Result<u64, ShopError> {
+    match id {
+        0 => Err(ShopError::Closed),
+        1 => Err(ShopError::Shelf("bang".into())),
+        7 => Err(ShopError::NotFound { id }),
+        id => Ok(id),
+    }
+}
+
+#[tokio::test]
+async fn typed_errors_reach_the_caller_as_code_message_and_data() {
+    let server = serve(methods![buy]).await;
+    let mut peer = Peer::connect(&server).await;
+    assert_eq!(peer.result("buy", json!([3])).await, 3);
+    assert_eq!(
+        peer.error("buy", json!([7])).await,
+        json!({ "code": 404, "message": "article 7 not found", "data": { "id": 7 } })
+    );
+    assert_eq!(peer.error("buy", json!([0])).await, json!({ "code": 503, "message": "closed" }));
+    assert_eq!(peer.error("buy", json!([1])).await, json!({ "code": -32603, "message": "internal error" }));
+}
+
+#[tokio::test]
+async fn functions_stay_as_they_are() {
+    assert_eq!(add(1, 2).await, 3);
+    assert!(matches!(buy(7).await, Err(ShopError::NotFound { id: 7 })));
+}

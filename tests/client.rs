@@ -1,0 +1,156 @@
+//! The Rust client against the Rust server.
+
+use std::sync::Arc;
+
+use conduit::{Client, ErrorKind, RpcError, RunningServer, methods, rpc};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::support::{builder, serve, start};
+
+/// Add two numbers.
+#[rpc]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+#[derive(Debug, PartialEq, thiserror::Error, RpcError)]
+enum BankError {
+    #[error("{wanted} is more than {there}")]
+    #[rpc(code = 1)]
+    Overdrawn { wanted: u64, there: u64 },
+    #[error("no account {0}")]
+    #[rpc(code = 2)]
+    NoAccount(String),
+    #[error("closed")]
+    #[rpc(code = 3)]
+    Closed,
+}
+
+#[rpc]
+async fn withdraw(account: String, amount: u64) -> Result<u64, BankError> {
+    match (account.as_str(), amount) {
+        ("mine", 0..=100) => Ok(100 - amount),
+        ("mine", wanted) => Err(BankError::Overdrawn { wanted, there: 100 }),
+        ("shut", _) => Err(BankError::Closed),
+        _ => Err(BankError::NoAccount(account)),
+    }
+}
+
+#[derive(Default)]
+struct Gate {
+    arrived: Notify,
+    left: Arc<Notify>,
+}
+
+struct Gone(Arc<Notify>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+#[rpc]
+async fn forever(gate: &Arc<Gate>) {
+    let _gone = Gone(Arc::clone(&gate.left));
+    gate.arrived.notify_one();
+    std::future::pending::<()>().await;
+}
+
+async fn connect(server: &RunningServer) -> Client {
+    Client::connect(format!("ws://{}", server.address())).await.expect("connected")
+}
+
+#[tokio::test]
+async fn calls_by_name_by_position_and_typed() {
+    let server = serve(methods![add]).await;
+    let client = connect(&server).await;
+    let five: i64 = client.call("add", json!({ "a": 2, "b": 3 })).await.expect("answered");
+    assert_eq!(five, 5);
+    assert_eq!(client.call::<i64>("add", (2, 3)).await.expect("answered"), 5);
+    assert_eq!(add::call(&client, 2, 3).await.expect("answered"), 5);
+}
+
+#[tokio::test]
+async fn a_thousand_calls_at_once_find_their_answers() {
+    let server = serve(methods![add]).await;
+    let client = connect(&server).await;
+    let calls = (0..1000).map(|n| add::call(&client, n, 1));
+    let sums = futures_util::future::join_all(calls).await;
+    assert!(sums.into_iter().zip(1..).all(|(sum, expected)| sum.expect("answered") == expected));
+}
+
+#[tokio::test]
+async fn errors_come_back_as_the_type_that_the_function_returned() {
+    let server = serve(methods![withdraw]).await;
+    let client = connect(&server).await;
+    assert_eq!(withdraw::call(&client, "mine".into(), 30).await.expect("answered"), 70);
+    let cases = [
+        (("mine", 101), BankError::Overdrawn { wanted: 101, there: 100 }),
+        (("shut", 1), BankError::Closed),
+        (("yours", 1), BankError::NoAccount("yours".into())),
+    ];
+    for ((account, amount), expected) in cases {
+        let error = withdraw::call(&client, account.into(), amount).await.expect_err("refused");
+        assert_eq!((error.kind(), error.code().is_some()), (ErrorKind::Rpc, true));
+        assert_eq!(error.object().expect("an error object").message(), expected.to_string());
+        assert_eq!(error.decode::<BankError>(), Some(expected));
+    }
+    let error = client.call::<Value>("no.such.method", ()).await.expect_err("refused");
+    assert_eq!((error.code(), error.decode::<BankError>()), (Some(-32601), None));
+}
+
+#[tokio::test]
+async fn a_lost_connection_fails_pending_calls_at_once() {
+    let gate = Arc::new(Gate::default());
+    let server = start(builder(methods![add, forever]).open().state(Arc::clone(&gate))).await;
+    let client = connect(&server).await;
+    let pending = tokio::spawn({
+        let client = client.clone();
+        async move { forever::call(&client).await }
+    });
+    gate.arrived.notified().await;
+    drop(server);
+    let error = pending.await.expect("no panic").expect_err("the connection is gone");
+    assert!(error.is_closed(), "{error:?}");
+    assert!(error.to_string().contains("1001"), "{error}");
+    assert!(add::call(&client, 1, 2).await.expect_err("the connection is gone").is_closed());
+}
+
+#[tokio::test]
+async fn dropping_a_call_cancels_it_on_the_server() {
+    let gate = Arc::new(Gate::default());
+    let server = start(builder(methods![add, forever]).open().state(Arc::clone(&gate))).await;
+    let client = connect(&server).await;
+    tokio::select! {
+        answer = forever::call(&client) => panic!("answered: {answer:?}"),
+        () = gate.arrived.notified() => {}
+    }
+    gate.left.notified().await;
+    assert_eq!(add::call(&client, 1, 2).await.expect("answered"), 3);
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_an_error_of_its_own() {
+    let server = start(builder(methods![add]).password("right")).await;
+    let url = format!("ws://{}", server.address());
+    let error = Client::connect(&url).password("wrong").await.expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+    let client = Client::connect(&url).password("right").await.expect("connected");
+    assert_eq!(add::call(&client, 1, 2).await.expect("answered"), 3);
+    let stranger = Client::connect(&url).await.expect("connected, and not logged in");
+    assert_eq!(add::call(&stranger, 1, 2).await.expect_err("refused").code(), Some(-32001));
+    stranger.call::<Value>("rpc.login", json!({ "token": "right" })).await.expect("logged in");
+    assert_eq!(add::call(&stranger, 1, 2).await.expect("answered"), 3);
+}
+
+#[tokio::test]
+async fn listall_gives_methods_that_print_well() {
+    let server = serve(methods![add, withdraw]).await;
+    let methods = connect(&server).await.listall().await.expect("listed");
+    let lines: Vec<String> = methods.iter().map(ToString::to_string).collect();
+    assert_eq!(lines[0], "add(a: integer, b: integer) -> integer");
+    assert_eq!(methods[0].description, "Add two numbers.");
+    assert_eq!(lines.last().map(String::as_str), Some("withdraw(account: string, amount: integer) -> integer"));
+}

@@ -1,0 +1,180 @@
+//! Starting, stopping, nesting, and the limits of a socket.
+
+use std::{sync::Arc, time::Duration};
+
+use conduit::{ErrorKind, methods, rpc};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::json;
+use tokio::sync::Notify;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::{PATIENCE, Peer, builder, http, serve, start};
+
+#[rpc]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+#[derive(Default)]
+struct Gate {
+    arrived: Notify,
+    open: Notify,
+}
+
+#[rpc]
+async fn wait(gate: &Arc<Gate>) -> &'static str {
+    gate.arrived.notify_one();
+    gate.open.notified().await;
+    "through"
+}
+
+#[tokio::test]
+async fn port_0_finds_a_free_port() {
+    let (one, two) = (serve(methods![add]).await, serve(methods![add]).await);
+    assert_ne!(one.port(), 0);
+    assert_ne!(one.address(), two.address());
+    assert_eq!(Peer::connect(&two).await.result("add", json!([1, 2])).await, 3);
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_an_error_of_its_own_that_names_the_address() {
+    let one = serve(methods![add]).await;
+    let two = builder(methods![add]).open().port(one.port()).build().expect("the server builds");
+    let error = two.start().await.expect_err("the port is in use");
+    assert!(error.is_address_in_use());
+    assert_eq!(error.kind(), ErrorKind::AddressInUse);
+    assert!(error.to_string().contains(&one.address().to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn a_host_that_is_none_is_a_bind_error() {
+    let server = builder(methods![add]).open().host("not a host").build().expect("the server builds");
+    assert_eq!(server.start().await.expect_err("no such host").kind(), ErrorKind::Bind);
+}
+
+#[tokio::test]
+async fn stop_answers_calls_in_flight_and_closes_with_1001() {
+    let gate = Arc::new(Gate::default());
+    let server = start(builder(methods![add, wait]).open().state(Arc::clone(&gate))).await;
+    let address = server.address();
+    let (mut busy, mut idle) = (Peer::connect(&server).await, Peer::connect(&server).await);
+    idle.result("add", json!([1, 2])).await;
+    busy.send(r#"{"jsonrpc":"2.0","method":"wait","id":1}"#).await;
+    gate.arrived.notified().await;
+    let stopping = tokio::spawn(server.stop());
+    let frame = idle.closed().await.expect("a close frame with a code");
+    assert_eq!(u16::from(frame.code), 1001);
+    assert!(Peer::upgrade(address, None).await.is_err(), "a stopping server takes no connection");
+    // A new call is refused while the old one is waited for.
+    assert_eq!(busy.error("add", json!([1, 2])).await["code"], -32005);
+    gate.open.notify_one();
+    assert_eq!(busy.receive().await["result"], "through");
+    assert_eq!(u16::from(busy.closed().await.expect("a close frame with a code").code), 1001);
+    stopping.await.expect("no panic").expect("stopped");
+}
+
+#[tokio::test]
+async fn stop_waits_no_longer_than_the_deadline() {
+    let gate = Arc::new(Gate::default());
+    let server = builder(methods![wait]).open().state(Arc::clone(&gate)).shutdown_deadline(Duration::from_millis(50));
+    let server = start(server).await;
+    let mut peer = Peer::connect(&server).await;
+    peer.send(r#"{"jsonrpc":"2.0","method":"wait","id":1}"#).await;
+    gate.arrived.notified().await;
+    server.stop().await.expect("stopped");
+    assert_eq!(u16::from(peer.closed().await.expect("a close frame with a code").code), 1001);
+}
+
+#[tokio::test]
+async fn dropping_a_running_server_stops_it() {
+    let server = serve(methods![add]).await;
+    let address = server.address();
+    let mut peer = Peer::connect(&server).await;
+    drop(server);
+    assert_eq!(u16::from(peer.closed().await.expect("a close frame with a code").code), 1001);
+    assert!(Peer::upgrade(address, None).await.is_err());
+}
+
+#[tokio::test]
+async fn the_router_nests_in_an_application_that_has_one() {
+    let server = builder(methods![add]).open().build().expect("the server builds");
+    let app = axum::Router::new().nest("/rpc", server.router()).route("/", axum::routing::get(async || "home"));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let serving = tokio::spawn(async { axum::serve(listener, app).await });
+    assert_eq!(http(address, "GET", &[], "").await, (200, "home".into()));
+    let (mut socket, _) = tokio_tungstenite::connect_async(format!("ws://{address}/rpc")).await.expect("upgraded");
+    let request = r#"{"jsonrpc":"2.0","method":"add","params":[2,3],"id":1}"#;
+    socket.send(Message::text(request)).await.expect("sent");
+    let answer = socket.next().await.expect("an answer").expect("no error").into_text().expect("a text");
+    assert_eq!(answer.as_str(), r#"{"jsonrpc":"2.0","result":5,"id":1}"#);
+    server.stop().await;
+    server.stop().await;
+    assert!(matches!(socket.next().await, Some(Ok(Message::Close(Some(frame)))) if u16::from(frame.code) == 1001));
+    serving.abort();
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_closes_with_1009() {
+    let server = start(builder(methods![add]).open().max_message_size(1000)).await;
+    let mut peer = Peer::connect(&server).await;
+    let id = |length: usize| format!(r#"{{"jsonrpc":"2.0","method":"add","params":[2,3],"id":"{}"}}"#, "x".repeat(length));
+    assert_eq!(peer.ask(&id(900)).await["result"], 5);
+    peer.send(&id(1000)).await;
+    assert_eq!(u16::from(peer.closed().await.expect("a close frame with a code").code), 1009);
+}
+
+#[tokio::test]
+async fn a_peer_in_the_middle_of_a_huge_message_still_reads_why_it_is_closed() {
+    let server = start(builder(methods![add]).open().max_message_size(1000)).await;
+    let (mut write, mut read) = Peer::connect(&server).await.split();
+    let sending = tokio::spawn(async move { write.send(Message::text("x".repeat(64 * 1024 * 1024))).await });
+    let message = tokio::time::timeout(PATIENCE, read.next()).await.expect("something arrives in time");
+    assert!(
+        matches!(&message, Some(Ok(Message::Close(Some(frame)))) if u16::from(frame.code) == 1009),
+        "{message:?} came"
+    );
+    sending.abort();
+}
+
+#[tokio::test]
+async fn a_close_of_the_peer_is_answered_with_its_code() {
+    let server = serve(methods![add]).await;
+    let mut peer = Peer::connect(&server).await;
+    let frame = tokio_tungstenite::tungstenite::protocol::CloseFrame { code: 4321.into(), reason: "bye".into() };
+    peer.send_message(Message::Close(Some(frame))).await;
+    assert_eq!(u16::from(peer.closed().await.expect("a close frame with a code").code), 4321);
+}
+
+#[tokio::test]
+async fn pings_are_answered_while_a_call_runs() {
+    let gate = Arc::new(Gate::default());
+    let server = start(builder(methods![wait]).open().state(Arc::clone(&gate))).await;
+    let mut peer = Peer::connect(&server).await;
+    peer.send(r#"{"jsonrpc":"2.0","method":"wait","id":1}"#).await;
+    gate.arrived.notified().await;
+    peer.send_message(Message::Ping("are you there".into())).await;
+    assert!(matches!(peer.next().await, Some(Ok(Message::Pong(payload))) if payload == "are you there"));
+    gate.open.notify_one();
+    assert_eq!(peer.receive().await["result"], "through");
+}
+
+#[tokio::test]
+async fn twenty_thousand_calls_at_once_are_all_answered_in_order() {
+    let server = serve(methods![add]).await;
+    let peer = Peer::connect(&server).await;
+    let (mut write, mut read) = peer.split();
+    let sending = tokio::spawn(async move {
+        for n in 0..20_000 {
+            let request = format!(r#"{{"jsonrpc":"2.0","method":"add","params":[{n},0],"id":{n}}}"#);
+            write.feed(Message::text(request)).await.expect("the server takes the message");
+        }
+        write.flush().await.expect("the server takes the messages");
+        write
+    });
+    for n in 0..20_000 {
+        let text = read.next().await.expect("an answer").expect("no error").into_text().expect("a text");
+        assert_eq!(text.as_str(), format!(r#"{{"jsonrpc":"2.0","result":{n},"id":{n}}}"#));
+    }
+    drop(sending.await);
+}

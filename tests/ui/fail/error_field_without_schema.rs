@@ -1,0 +1,10 @@
+use conduit::RpcError;
+
+#[derive(Debug, thiserror::Error, RpcError)]
+enum ReadError {
+    #[error("can't read")]
+    #[rpc(code = 500)]
+    Io(#[from] std::io::Error),
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use conduit::RpcError;
+
+#[derive(Debug, RpcError)]
+enum UserError {
+    #[rpc(code = 404)]
+    NotFound,
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use conduit::rpc;
+
+struct User;
+
+#[rpc]
+async fn find() -> User {
+    User
+}
+
+fn main() {}

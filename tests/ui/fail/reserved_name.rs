@@ -1,0 +1,6 @@
+use conduit::rpc;
+
+#[rpc(name = "rpc.reboot")]
+async fn reboot() {}
+
+fn main() {}
