@@ -102,7 +102,7 @@ async fn what_is_read_and_what_is_written_have_schemas_of_their_own() {
 #[tokio::test]
 async fn every_schema_in_the_list_is_valid_by_the_meta_schema() {
     for method in listed().await {
-        let data = method["errors"].as_array().expect("a list").iter().map(|error| &error["data"]);
+        let data = method["errors"].as_array().expect("a list").iter().filter_map(|error| error.get("data"));
         for schema in [&method["params"], &method["result"]].into_iter().chain(data) {
             assert!(jsonschema::meta::is_valid(schema), "{} has {schema}", method["name"]);
         }

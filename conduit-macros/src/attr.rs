@@ -255,9 +255,10 @@ pub(crate) fn entries(tokens: TokenStream, errors: &mut Errors) -> Vec<Entry> {
         let mut found = Vec::new();
         while !input.is_empty() {
             if let Some(entry) = errors.keep(input.parse::<Entry>()) {
-                found.push(entry);
-                if !input.is_empty() && !input.peek(Token![,]) {
-                    errors.at(input.span(), "expected `,` before the next option");
+                if input.is_empty() || input.peek(Token![,]) {
+                    found.push(entry);
+                } else {
+                    errors.at(input.span(), format_args!("expected `=` or `,` after `{}`", entry.to_token_stream()));
                 }
             }
             skip_to_comma(input)?;
@@ -280,7 +281,8 @@ impl Parse for Entry {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         if input.peek(Lit) {
             let literal: Lit = input.parse()?;
-            return Err(syn::Error::new_spanned(literal, "expected an option such as `name = \"user.create\"`"));
+            let message = format!("expected the name of an option and `=` before `{}`", literal.to_token_stream());
+            return Err(syn::Error::new_spanned(literal, message));
         }
         let key = input.call(Ident::parse_any)?;
         let value = if input.parse::<Option<Token![=]>>()?.is_some() {

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use crate::{
     errors::Errors,
     model::{
-        Method, Service,
+        Method,
         param::Argument,
         rpc_error::{ErrorType, Kind},
+        service::Service,
     },
 };
 

@@ -8,7 +8,7 @@ use syn::{FnArg, Path};
 use crate::{
     errors::Errors,
     expand,
-    model::{Function, Method, Output, Service, rpc_error::ErrorType},
+    model::{Function, Method, callable::Output, rpc_error::ErrorType, service::Service},
 };
 
 /// The item alone; for one that no method or service can be made of.

@@ -18,7 +18,7 @@ use quote::ToTokens;
 use syn::{DeriveInput, Item, ItemFn, ItemImpl};
 
 use errors::Errors;
-use model::{Function, Service, rpc_error::ErrorType};
+use model::{Function, rpc_error::ErrorType, service::Service};
 
 /// Makes a function, or the functions of an `impl` block, methods that a client can call.
 ///

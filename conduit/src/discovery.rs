@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json, value::RawValue, value::to_raw_value};
 
 use crate::{
-    description::{ErrorEntry, MethodDescription},
+    description::MethodDescription,
     error::{Error, ErrorKind, Result},
     registry::{Registered, Registry},
 };
@@ -36,17 +36,12 @@ impl Discovery {
 
 fn describe(method: &Registered) -> MethodDescription {
     let meta = method.descriptor.meta;
-    let errors = method.errors.iter().map(|error| ErrorEntry {
-        code: error.code,
-        message: error.message.clone().into_owned(),
-        data: error.data.clone(),
-    });
     MethodDescription {
         name: meta.name.into(),
         description: meta.description.into(),
         params: method.params.clone(),
         result: method.output.clone(),
-        errors: errors.collect(),
+        errors: method.errors.clone(),
         public: meta.public,
         deprecated: meta.deprecated,
         timeout: meta.timeout.map(|timeout| timeout.as_secs_f64()),

@@ -74,7 +74,7 @@ mod transport;
 use __private as macro_support;
 
 pub use builder::ServerBuilder;
-pub use client::{Client, PendingCall};
+pub use client::{Answers, Batch, Client, Connect, Entry, PendingCall};
 pub use close::CloseCode;
 
 /// Derives [`RpcError`](trait@RpcError).
@@ -132,7 +132,7 @@ pub use conduit_macros::rpc;
 
 pub use connection::{Connection, ConnectionId};
 pub use context::{Call, State};
-pub use description::{ErrorEntry, MethodDescription};
+pub use description::MethodDescription;
 pub use error::{Error, ErrorKind, Result};
 pub use method::{Borrow, Location, Method, MethodDescriptor, MethodMeta, Service};
 pub use protocol::{ErrorCode, ErrorObject, Id};

@@ -1,7 +1,9 @@
 //! The errors of an application's methods: typed on both ends, an [`ErrorObject`] between.
 
-use std::{borrow::Cow, convert::Infallible, fmt};
+use std::{borrow::Cow, convert::Infallible};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::protocol::ErrorObject;
@@ -44,20 +46,16 @@ pub trait RpcError: Sized {
 }
 
 /// One error that a method can answer with.
-#[derive(Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorDescription {
     /// The code.
     pub code: i64,
     /// The message, with placeholders where it has fields.
+    #[serde(default)]
     pub message: Cow<'static, str>,
-    /// The schema of the data; `None` for an error without.
+    /// The JSON Schema of the data; `None` for an error without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
-}
-
-impl fmt::Debug for ErrorDescription {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.code, self.message)
-    }
 }
 
 impl RpcError for Infallible {

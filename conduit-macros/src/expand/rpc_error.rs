@@ -192,7 +192,7 @@ fn construct(variant: &Variant, ty: &Ident) -> TokenStream {
 
 /// ```text
 /// fn describe() -> Vec<ErrorDescription> {
-///     vec![ErrorDescription { code: 404, message: "user {id} not found".into(), data: Some(of_output::<__NotFound>()) }]
+///     vec![ErrorDescription { code: 404, message: "user {id} not found", data: Some(of_output::<__NotFound>()) }]
 /// }
 /// ```
 fn describe(error: &ErrorType) -> TokenStream {

@@ -5,9 +5,10 @@ use quote::{format_ident, quote};
 use syn::{Visibility, ext::IdentExt, spanned::Spanned};
 
 use super::{
-    Target, allow, allow_style, arguments, call_body, call_doc, implementation, outcome, parameters, params_ident,
+    Target, allow, allow_style, arguments, call_body, call_doc, method::implementation, outcome, parameters,
+    params_ident,
 };
-use crate::model::{Method, Service};
+use crate::model::{Method, service::Service};
 
 /// Expands an `impl` block.
 ///

@@ -1,6 +1,6 @@
 //! Parameters, and the rule of all of them: owned ones come from the caller, borrowed ones from the server.
 
-use syn::{Attribute, Expr, FnArg, Ident, Pat, PatType, Type, TypeReference, ext::IdentExt};
+use syn::{Attribute, Expr, ExprLit, FnArg, Ident, Lit, Pat, PatType, Type, TypeReference, ext::IdentExt};
 
 use super::types::{borrows, has_impl_trait, is_named, owned, plain, text};
 use crate::{
@@ -13,7 +13,7 @@ pub(crate) enum Param {
     /// In the schema and on the wire.
     Argument(Box<Argument>),
     /// Lent by the server: the `T` of `&T`.
-    Borrow(Type),
+    Borrow(Box<Type>),
 }
 
 /// A parameter that the caller gives.
@@ -37,7 +37,7 @@ impl Param {
         match plain(&param.ty) {
             Type::Reference(reference) if !is_meant_as_argument(reference) => {
                 refuse_on_borrowed(param, errors);
-                Self::Borrow(borrowed(reference, errors))
+                Self::Borrow(Box::new(borrowed(reference, errors)))
             }
             _ => Self::Argument(Box::new(Argument::read(param, &options, errors))),
         }
@@ -74,7 +74,10 @@ fn borrowed(reference: &TypeReference, errors: &mut Errors) -> Type {
     } else if matches!(elem, Type::TraitObject(_)) {
         errors.on(
             reference,
-            format_args!("the server finds what it lends by its type: take the concrete type, or `&Arc<{name}>` given with `.state(..)`"),
+            format_args!(
+                "the server finds what it lends by its type: take the concrete type, \
+                 or `&Arc<{name}>` given with `.state(..)`"
+            ),
         );
     } else if has_impl_trait(elem) {
         errors.on(reference, format_args!("the server finds what it lends by its type: name it instead of `{name}`"));
@@ -99,7 +102,12 @@ fn refuse_on_borrowed(param: &PatType, errors: &mut Errors) {
         if ["arg", "serde", "schemars"].iter().any(|name| path.is_ident(name)) {
             errors.on(
                 attribute,
-                format_args!("`#[{}(..)]` is for arguments, and this parameter is borrowed from the server: take `{}` by value to make it an argument", text(path), text(&*param.ty).trim_start_matches('&')),
+                format_args!(
+                    "`#[{}(..)]` is for arguments, and this parameter is borrowed from the server: \
+                     take `{}` by value to make it an argument",
+                    text(path),
+                    text(&*param.ty).trim_start_matches('&')
+                ),
             );
         }
     }
@@ -145,25 +153,24 @@ impl Argument {
 
     fn read_serde_entry(&mut self, entry: &attr::Entry, errors: &mut Errors) {
         let key = entry.key.to_string();
-        match (key.as_str(), &entry.value) {
-            ("rename", Value::Expr(Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(name), .. }))) => self.name = name.value(),
-            ("rename", Value::List(_)) => {
-                errors.on(entry, "an argument has one name for both sides: write `#[serde(rename = \"..\")]`");
-            }
-            ("alias", _) => {
-                errors.on(entry, "an alias would be accepted but not published: choose one name with `#[serde(rename = \"..\")]`");
-            }
-            ("skip" | "skip_serializing" | "skip_deserializing" | "skip_serializing_if", _) => errors.on(
-                entry,
-                format_args!("an argument is always sent: drop `{key}`, and take `Option<T>` or `#[arg(default = ..)]` for one that may be left out"),
-            ),
-            ("borrow", _) => errors.on(entry, "an argument is owned, so it can't borrow from the message: drop `borrow`"),
-            ("flatten", _) => errors.on(entry, "write `#[arg(flatten)]`: the arguments' struct has to know of it"),
-            ("default", _) if self.default.is_some() => {
-                errors.on(entry, "this argument has a default already, from `#[arg(default = ..)]`");
-            }
-            _ => {}
+        if key == "rename"
+            && let Value::Expr(Expr::Lit(ExprLit { lit: Lit::Str(name), .. })) = &entry.value
+        {
+            self.name = name.value();
+            return;
         }
+        let advice = match key.as_str() {
+            "rename" => r#"an argument has one name for both sides: write `#[serde(rename = "..")]`"#,
+            "alias" => "an alias would be accepted but not published: choose one name with `#[serde(rename = \"..\")]`",
+            "skip" | "skip_serializing" | "skip_deserializing" | "skip_serializing_if" => {
+                "an argument is never skipped: take `Option<T>` or `#[arg(default = ..)]` for one that may be left out"
+            }
+            "borrow" => "an argument is owned, so it can't borrow from the message: drop `borrow`",
+            "flatten" => "write `#[arg(flatten)]`: the arguments' struct has to know of it",
+            "default" if self.default.is_some() => "this argument has a default already, from `#[arg(default = ..)]`",
+            _ => return,
+        };
+        errors.on(entry, advice);
     }
 }
 

@@ -81,7 +81,8 @@ fn refuse_generics(input: &DeriveInput, errors: &mut Errors) {
     if !input.generics.params.is_empty() {
         errors.on(
             &input.generics.params,
-            "an error has one schema and is read back on the other side, so it can't be generic or borrow: name the types",
+            "an error has one schema and is read back on the other side, so it can't be generic or borrow: \
+             name the types",
         );
     }
 }
@@ -137,7 +138,10 @@ impl Kind {
             (None, None) => {
                 errors.on(
                     ident,
-                    format_args!("`{ident}` needs a code: put `#[rpc(code = 404)]` on it, or `#[rpc(internal)]` if the caller must not learn of it"),
+                    format_args!(
+                        "`{ident}` needs a code: put `#[rpc(code = 404)]` on it, or `#[rpc(internal)]` \
+                         if the caller must not learn of it"
+                    ),
                 );
                 Self::Unknown
             }

@@ -9,12 +9,10 @@
 //! | `incoming.rs` | what the server sends, and where it goes |
 //! | `link.rs`, `ending.rs` | the connection's task, and how it ends |
 //! | `transport.rs` | the WebSocket beneath |
-//! | `description.rs` | what `listall` tells of a method, and how it prints |
 
 mod batch;
 mod call;
 mod connect;
-mod description;
 mod ending;
 mod incoming;
 mod link;
@@ -32,10 +30,9 @@ pub use self::{
     batch::{Answers, Batch, Entry},
     call::PendingCall,
     connect::Connect,
-    description::{ErrorEntry, MethodDescription},
 };
 use self::{link::Link, transport::Transport};
-use crate::error::Result;
+use crate::{description::MethodDescription, error::Result};
 
 /// A connection to a server; a cheap handle.
 ///

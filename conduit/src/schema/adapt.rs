@@ -21,7 +21,10 @@ fn adapt(root: &Value, schema: &Value, value: &mut Value, steps: usize) {
             if let Some(integer) =
                 number.as_f64().filter(|_| number.is_f64() && wants_integer(schema)).and_then(integer)
             {
-                *value = integer;
+                *value = match integer {
+                    Integer::Negative(integer) => integer.into(),
+                    Integer::Positive(integer) => integer.into(),
+                };
             }
         }
         Value::Array(items) => {
@@ -59,12 +62,19 @@ fn wants_integer(schema: &Map<String, Value>) -> bool {
     has("integer") && !has("number")
 }
 
+/// The integer that a float is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Integer {
+    Negative(i64),
+    Positive(u64),
+}
+
 /// An `f64` without a fraction, if it is in the range of `i64` or `u64`.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is looked at before")]
-pub(super) fn integer(float: f64) -> Option<Value> {
+pub(super) fn integer(float: f64) -> Option<Integer> {
     const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
     if float.fract() != 0.0 || !(-TWO_POW_63..2.0 * TWO_POW_63).contains(&float) {
         return None;
     }
-    Some(if float < 0.0 { Value::from(float as i64) } else { Value::from(float as u64) })
+    Some(if float < 0.0 { Integer::Negative(float as i64) } else { Integer::Positive(float as u64) })
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Arguments, Shape,
+    Arguments, Shape, adapt,
     explain::{Explainer, Found, Problem},
     keyword::{has_type, map},
     path::Path,
@@ -70,22 +70,28 @@ impl<'s> Sent<'s> {
         }
     }
 
-    /// The value, if it is what the schema asks for.
-    pub(super) fn judge(self, arguments: &'s Arguments, method: &str) -> Result<Value, ErrorObject> {
-        if self.found.total == 0 && arguments.validator.is_valid(&self.value) {
-            return Ok(self.value);
-        }
-        if self.too_deep {
-            return Err(refusal(method, self.found));
-        }
-        let root = match &self.form {
+    /// Whether it is what the schema asks for.
+    pub(super) fn is_valid(&self, arguments: &Arguments) -> bool {
+        self.found.total == 0 && arguments.validator.is_valid(&self.value)
+    }
+
+    fn root(&self) -> Path<'_> {
+        match &self.form {
             Form::AsIs => Path::Root,
             Form::Positional(names) => Path::Positional(names),
             Form::Wrapped => Path::Wrapped,
-        };
+        }
+    }
+
+    /// All that is wrong, where something is.
+    pub(super) fn refusal(mut self, arguments: &'s Arguments, method: &str) -> ErrorObject {
+        let mut found = std::mem::take(&mut self.found);
+        if self.too_deep {
+            return refusal(method, found);
+        }
+        let root = self.root();
         let mut explainer = Explainer::new(&arguments.schema, &arguments.leaves, arguments.shape == Shape::Named);
         explainer.check(&arguments.schema, &self.value, &root);
-        let mut found = self.found;
         let unreadable: Vec<String> = found.problems.iter().map(|problem| problem.path.clone()).collect();
         found.append(explainer.found.without(&unreadable));
         if found.total == 0
@@ -96,12 +102,43 @@ impl<'s> Sent<'s> {
             found.add(&root, error.kind().keyword(), || message);
             found.problems[0].path.push_str(&error.instance_path().to_string());
         }
-        Err(refusal(method, found))
+        refusal(method, found)
+    }
+
+    /// The text of a value that is valid, in a form that serde takes, with all arguments named.
+    pub(super) fn adapted(&mut self, arguments: &Arguments) -> String {
+        adapt::integers(&arguments.schema, &mut self.value);
+        self.value.to_string()
+    }
+
+    /// What serde refuses of what the schema takes: a type can be narrower than a schema says (`IpAddr`).
+    pub(super) fn refusal_by_serde(&self, method: &str, error: &serde_json::Error, trail: &[usize]) -> ErrorObject {
+        let message = error.to_string();
+        // The line and the column are those of a text that the caller does not know.
+        let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
+        let mut found = Found::default();
+        follow(trail, &self.value, &self.root(), &mut |at| found.add(at, "type", || message.to_owned()));
+        refusal(method, found)
+    }
+}
+
+/// Goes the way of a trail, which has its last step first, and calls `arrive` with the path.
+fn follow(trail: &[usize], value: &Value, at: &Path<'_>, arrive: &mut dyn FnMut(&Path<'_>)) {
+    match (trail.split_last(), value) {
+        (Some((step, rest)), Value::Object(members)) => match members.iter().nth(*step) {
+            Some((key, member)) => follow(rest, member, &at.key(key), arrive),
+            None => arrive(at),
+        },
+        (Some((step, rest)), Value::Array(items)) => match items.get(*step) {
+            Some(item) => follow(rest, item, &at.index(*step), arrive),
+            None => arrive(at),
+        },
+        _ => arrive(at),
     }
 }
 
 /// Whether a payload of this schema may be an array, and so travels as it is.
-fn takes_arrays(schema: &Value) -> bool {
+pub(super) fn takes_arrays(schema: &Value) -> bool {
     schema.get("type").is_some_and(|types| has_type(types, &json!([])))
 }
 
@@ -121,13 +158,6 @@ fn note(found: &mut Found, at: &Path<'_>, flaw: Flaw<'_>) {
         Flaw::Surrogate => found.add(at, "type", || "a string holds half of a surrogate pair".into()),
         Flaw::TooDeep => found.add(at, "maxDepth", || "nested too deeply, at most 127 levels are read".into()),
     }
-}
-
-/// What serde refuses of what the schema takes.
-pub(super) fn refused_by_serde(method: &str, path: String, message: &str) -> ErrorObject {
-    let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
-    let problem = Problem { path, keyword: "type".into(), message: message.to_owned(), depth: 0 };
-    refusal(method, Found { problems: vec![problem], total: 1 })
 }
 
 fn refusal(method: &str, mut found: Found) -> ErrorObject {

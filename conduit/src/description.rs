@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::rpc_error::ErrorDescription;
+
 /// One method of a server, as `listall` describes it.
 ///
 /// `Display` prints it in one line, `name(argument: type, ..) -> type`:
@@ -48,7 +50,7 @@ pub struct MethodDescription {
     pub result: Value,
     /// The errors of its own that it answers with.
     #[serde(default)]
-    pub errors: Vec<ErrorEntry>,
+    pub errors: Vec<ErrorDescription>,
     /// Whether it can be called before login.
     #[serde(default)]
     pub public: bool,
@@ -58,20 +60,6 @@ pub struct MethodDescription {
     /// How long a call may run, in seconds; `None` for the server's own limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
-}
-
-/// One error that a method can answer with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[non_exhaustive]
-pub struct ErrorEntry {
-    /// The code.
-    pub code: i64,
-    /// The message, with placeholders where it has fields.
-    #[serde(default)]
-    pub message: String,
-    /// The JSON Schema of the data; `None` for an error without.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<Value>,
 }
 
 impl fmt::Display for MethodDescription {

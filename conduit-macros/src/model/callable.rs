@@ -1,0 +1,124 @@
+//! A signature by conduit's rules; an event's handler has one just as a method has.
+
+use syn::{Expr, FnArg, ReturnType, Safety, Signature, Type};
+
+use super::{
+    param::{Argument, Param},
+    types::{self, borrows, has_impl_trait, is_named, plain, text},
+};
+use crate::errors::Errors;
+
+/// What a function takes and returns.
+pub(crate) struct Callable {
+    pub(crate) is_async: bool,
+    pub(crate) params: Vec<Param>,
+    pub(crate) output: Output,
+}
+
+/// What a function returns.
+pub(crate) enum Output {
+    Unit,
+    /// The result; the function can't fail.
+    Plain(Type),
+    /// A type called `Result`.
+    Fallible(Type),
+}
+
+impl Callable {
+    pub(crate) fn read(signature: &Signature, errors: &mut Errors) -> Self {
+        refuse_signature(signature, errors);
+        let params = signature.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(param) => Some(Param::read(param, errors)),
+            FnArg::Receiver(receiver) => {
+                errors
+                    .on(receiver, "a function with `self` is a method of a service: put `#[rpc]` on its `impl` block");
+                None
+            }
+        });
+        let params = params.collect();
+        Self { is_async: signature.asyncness.is_some(), params, output: Output::read(&signature.output, errors) }
+    }
+
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = &Argument> {
+        self.params.iter().filter_map(|param| match param {
+            Param::Argument(argument) => Some(&**argument),
+            Param::Borrow(_) => None,
+        })
+    }
+
+    pub(super) fn defaults_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
+        self.params.iter_mut().filter_map(|param| match param {
+            Param::Argument(argument) => argument.default.as_mut(),
+            Param::Borrow(_) => None,
+        })
+    }
+
+    pub(crate) fn borrows(&self) -> impl Iterator<Item = &Type> {
+        self.params.iter().filter_map(|param| match param {
+            Param::Argument(_) => None,
+            Param::Borrow(ty) => Some(&**ty),
+        })
+    }
+}
+
+impl Output {
+    fn read(output: &ReturnType, errors: &mut Errors) -> Self {
+        let ReturnType::Type(_, ty) = output else { return Self::Unit };
+        let name = text(ty);
+        if has_impl_trait(ty) {
+            let advice = if name.contains("Future") { "write `async fn` and name" } else { "name" };
+            errors
+                .on(ty, format_args!("the result has one type and one schema: {advice} the type instead of `{name}`"));
+            return Self::Unit;
+        }
+        if borrows(ty) && !is_static(ty) {
+            let instead =
+                types::owned(ty).map_or_else(|| "a type without lifetimes".to_owned(), |ty| format!("`{}`", text(ty)));
+            errors.on(
+                ty,
+                format_args!(
+                    "the result outlives the call, so it has to be owned: return {instead} instead of `{name}`"
+                ),
+            );
+            return Self::Unit;
+        }
+        if is_named(ty, "Result") { Self::Fallible((**ty).clone()) } else { Self::Plain((**ty).clone()) }
+    }
+}
+
+/// `&'static str` and the like.
+fn is_static(ty: &Type) -> bool {
+    matches!(plain(ty), Type::Reference(reference)
+        if reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static") && !borrows(&reference.elem))
+}
+
+fn refuse_signature(signature: &Signature, errors: &mut Errors) {
+    if !signature.generics.params.is_empty() {
+        let params = &signature.generics.params;
+        errors.on(
+            params,
+            format_args!(
+                "a method has one schema, so it can't be generic: name the types instead of `<{}>`",
+                text(params)
+            ),
+        );
+    }
+    if let Some(clause) = &signature.generics.where_clause {
+        errors.on(clause, "a method has one schema, so it can't be generic: drop the `where` clause");
+    }
+    if let Some(token) = &signature.constness {
+        errors.on(token, "a method is called at run time: drop `const`, or call this function from one without it");
+    }
+    if let Safety::Unsafe(token) = &signature.safety {
+        errors.on(
+            token,
+            "anybody can call a method with anything, so it can't be `unsafe`: check the arguments inside and drop it",
+        );
+    }
+    if let Some(abi) = &signature.abi {
+        errors.on(abi, "a method is a Rust function: drop `extern`");
+    }
+    if let Some(variadic) = &signature.variadic {
+        errors.on(variadic, "a method has a fixed list of arguments: take a `Vec<T>` instead of `...`");
+    }
+}

@@ -1,0 +1,337 @@
+//! Reading a typed value and checking it against its schema in the same pass.
+//!
+//! [`Checked`] stands between a type's `Deserialize` and serde_json. The type asks for what it wants, serde_json
+//! tells its visitor what is there, and [`Watch`], around that visitor, looks at every value as it goes by.
+//! What breaks a rule ends the reading; why, is for the report to find out. What can't be seen from here (the
+//! schema has no rules for it) raises a doubt, and reading goes on.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    value::{BorrowedStrDeserializer, MapAccessDeserializer},
+};
+
+use super::{
+    access::{CheckedMap, CheckedSeq},
+    email,
+    plan::{Id, Node, Number, Plan, Rules, Text},
+};
+
+/// The reading of one value.
+#[derive(Debug)]
+pub(super) struct Reading<'p> {
+    pub(super) plan: &'p Plan,
+    /// Something went by that only jsonschema can judge.
+    pub(super) doubt: Cell<bool>,
+    /// Where reading failed, from the inside out: the number of the member or item at each level.
+    pub(super) trail: RefCell<Vec<usize>>,
+}
+
+impl<'p> Reading<'p> {
+    pub(super) fn new(plan: &'p Plan) -> Self {
+        Self { plan, doubt: Cell::new(false), trail: RefCell::default() }
+    }
+}
+
+/// A seed whose value has to follow a node of the plan.
+pub(super) struct Guided<'r, S> {
+    pub(super) seed: S,
+    pub(super) node: Id,
+    pub(super) reading: &'r Reading<'r>,
+}
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Guided<'_, S> {
+    type Value = S::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
+        let reading = self.reading;
+        match reading.plan.node(self.node) {
+            Node::Rules(rules) => self.seed.deserialize(Checked { inner, rules, reading }),
+            Node::Anything => self.seed.deserialize(inner),
+            Node::Doubt => {
+                reading.doubt.set(true);
+                self.seed.deserialize(inner)
+            }
+        }
+    }
+}
+
+/// A deserializer whose values have to follow rules.
+pub(super) struct Checked<'r, D> {
+    inner: D,
+    rules: &'r Rules,
+    reading: &'r Reading<'r>,
+}
+
+impl<'r, D> Checked<'r, D> {
+    fn watch<V>(self, inner: V) -> (D, Watch<'r, V>) {
+        (self.inner, Watch { inner, rules: self.rules, reading: self.reading })
+    }
+}
+
+/// Methods that only pass on what the type wants.
+macro_rules! forward {
+    ($($method:ident($($name:ident: $type:ty),*))*) => {$(
+        fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Result<V::Value, D::Error> {
+            let (inner, visitor) = self.watch(visitor);
+            inner.$method($($name,)* visitor)
+        }
+    )*};
+}
+pub(super) use forward;
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Checked<'_, D> {
+    type Error = D::Error;
+
+    forward! {
+        deserialize_any() deserialize_bool()
+        deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128()
+        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128()
+        deserialize_f32() deserialize_f64() deserialize_char() deserialize_str() deserialize_string()
+        deserialize_bytes() deserialize_byte_buf() deserialize_option() deserialize_unit()
+        deserialize_unit_struct(name: &'static str)
+        deserialize_seq() deserialize_tuple(len: usize) deserialize_tuple_struct(name: &'static str, len: usize)
+        deserialize_map() deserialize_struct(name: &'static str, fields: &'static [&'static str])
+        deserialize_identifier()
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, D::Error> {
+        // `RawValue` by the name that it has among serde_json's own: its text is passed on unread.
+        if name.starts_with("$serde_json") {
+            self.reading.doubt.set(true);
+            return self.inner.deserialize_newtype_struct(name, visitor);
+        }
+        let (inner, visitor) = self.watch(visitor);
+        inner.deserialize_newtype_struct(name, visitor)
+    }
+
+    /// As any value: serde_json's own way takes `{"Unit": null}` for `"Unit"`, and does not say which it saw.
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        let (inner, Watch { inner: visitor, rules, reading }) = self.watch(visitor);
+        inner.deserialize_any(WatchEnum { inner: visitor, rules, reading })
+    }
+
+    /// As any value: what the type ignores the schema may not.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.deserialize_any(visitor)
+    }
+}
+
+/// A visitor that is only shown what follows the rules.
+pub(super) struct Watch<'r, V> {
+    inner: V,
+    rules: &'r Rules,
+    reading: &'r Reading<'r>,
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Watch<'_, V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.expecting(f)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<V::Value, E> {
+        follow(self.rules.boolean)?;
+        self.inner.visit_bool(value)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<V::Value, E> {
+        follow(number(self.rules)?.takes(value.into(), || value.into()))?;
+        self.inner.visit_i64(value)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<V::Value, E> {
+        follow(number(self.rules)?.takes(value.into(), || value.into()))?;
+        self.inner.visit_u64(value)
+    }
+
+    fn visit_i128<E: Error>(self, value: i128) -> Result<V::Value, E> {
+        self.wide(i64::try_from(value).ok().map(Into::into))?;
+        self.inner.visit_i128(value)
+    }
+
+    fn visit_u128<E: Error>(self, value: u128) -> Result<V::Value, E> {
+        self.wide(u64::try_from(value).ok().map(Into::into))?;
+        self.inner.visit_u128(value)
+    }
+
+    /// "A JSON number whose value has a zero fractional part is an integer", so a type that reads integers is
+    /// given one.
+    fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
+        let number = number(self.rules)?;
+        follow(number.takes_float(value))?;
+        match super::adapt::integer(value).filter(|_| number.integer) {
+            None => self.inner.visit_f64(value),
+            Some(super::adapt::Integer::Negative(value)) => self.inner.visit_i64(value),
+            Some(super::adapt::Integer::Positive(value)) => self.inner.visit_u64(value),
+        }
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<V::Value, E> {
+        follow(takes_text(self.rules, value))?;
+        self.inner.visit_str(value)
+    }
+
+    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<V::Value, E> {
+        follow(takes_text(self.rules, value))?;
+        self.inner.visit_borrowed_str(value)
+    }
+
+    fn visit_string<E: Error>(self, value: String) -> Result<V::Value, E> {
+        follow(takes_text(self.rules, &value))?;
+        self.inner.visit_string(value)
+    }
+
+    fn visit_bytes<E: Error>(self, value: &[u8]) -> Result<V::Value, E> {
+        self.reading.doubt.set(true);
+        self.inner.visit_bytes(value)
+    }
+
+    fn visit_borrowed_bytes<E: Error>(self, value: &'de [u8]) -> Result<V::Value, E> {
+        self.reading.doubt.set(true);
+        self.inner.visit_borrowed_bytes(value)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<V::Value, E> {
+        follow(self.rules.null)?;
+        self.inner.visit_none()
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
+        follow(self.rules.null)?;
+        self.inner.visit_unit()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+        self.inner.visit_some(Checked { inner, rules: self.rules, reading: self.reading })
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+        self.inner.visit_newtype_struct(Checked { inner, rules: self.rules, reading: self.reading })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
+        let rules = self.rules.array.as_ref().ok_or_else(refused)?;
+        let mut items = CheckedSeq::new(items, rules, self.reading);
+        let value = self.inner.visit_seq(&mut items)?;
+        items.finish()?;
+        Ok(value)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
+        let rules = self.rules.object.as_ref().ok_or_else(refused)?;
+        let mut members = CheckedMap::new(members, rules, self.reading);
+        let value = self.inner.visit_map(&mut members)?;
+        members.finish()?;
+        Ok(value)
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, _variant: A) -> Result<V::Value, A::Error> {
+        Err(refused())
+    }
+}
+
+impl<V> Watch<'_, V> {
+    /// A number of 128 bits. Of what is beyond 64 bits a validator sees the nearest float.
+    fn wide<E: Error>(&self, number_of_64_bits: Option<serde_json::Number>) -> Result<(), E> {
+        let rules = number(self.rules)?;
+        match number_of_64_bits {
+            Some(value) => follow(rules.takes(value.as_i128().unwrap_or_default(), || value.into())),
+            None => {
+                self.reading.doubt.set(true);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The visitor of an enum, shown a string for a unit variant and an object of one member for any other.
+struct WatchEnum<'r, V> {
+    inner: V,
+    rules: &'r Rules,
+    reading: &'r Reading<'r>,
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for WatchEnum<'_, V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.expecting(f)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<V::Value, E> {
+        follow(takes_text(self.rules, value))?;
+        self.inner.visit_enum(value.into_deserializer())
+    }
+
+    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<V::Value, E> {
+        follow(takes_text(self.rules, value))?;
+        self.inner.visit_enum(BorrowedStrDeserializer::new(value))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
+        let rules = self.rules.object.as_ref().ok_or_else(refused)?;
+        let mut members = CheckedMap::new(members, rules, self.reading);
+        let value = self.inner.visit_enum(MapAccessDeserializer::new(&mut members))?;
+        members.finish()?;
+        Ok(value)
+    }
+}
+
+/// Ends the reading unless a rule was followed.
+pub(super) fn follow<E: Error>(followed: bool) -> Result<(), E> {
+    if followed { Ok(()) } else { Err(refused()) }
+}
+
+/// Nobody reads it: jsonschema is asked, and the report says why.
+#[cold]
+pub(super) fn refused<E: Error>() -> E {
+    E::custom("not what the schema asks for")
+}
+
+fn number<E: Error>(rules: &Rules) -> Result<&Number, E> {
+    rules.number.as_ref().ok_or_else(refused)
+}
+
+impl Number {
+    fn takes(&self, value: i128, number: impl FnOnce() -> serde_json::Value) -> bool {
+        self.low <= value
+            && value <= self.high
+            && (self.range_is_all || self.exact.as_ref().is_none_or(|exact| exact.is_valid(&number())))
+    }
+
+    fn takes_float(&self, value: f64) -> bool {
+        !(self.integer && value.fract() != 0.0) && self.exact.as_ref().is_none_or(|exact| exact.is_valid(&value.into()))
+    }
+}
+
+fn takes_text(rules: &Rules, value: &str) -> bool {
+    rules.string.as_ref().is_some_and(|rules| rules.takes(value))
+}
+
+impl Text {
+    fn takes(&self, value: &str) -> bool {
+        self.takes_length(value)
+            && self.options.as_ref().is_none_or(|options| options.iter().any(|option| **option == *value))
+            && self.exact.as_ref().is_none_or(|exact| {
+                self.email && email::is_plain(value) || exact.is_valid(&serde_json::Value::from(value))
+            })
+    }
+
+    /// A character is one to four bytes, so most strings need no counting.
+    fn takes_length(&self, value: &str) -> bool {
+        let bytes = value.len();
+        if self.min <= bytes.div_ceil(4) && bytes <= self.max {
+            return true;
+        }
+        (self.min..=self.max).contains(&value.chars().count())
+    }
+}
