@@ -64,7 +64,8 @@ fn any_bytes_are_answered_in_json_rpc_or_not_at_all() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let server = runtime.block_on(serve(methods![add]));
     let peer = RefCell::new(runtime.block_on(Peer::connect(&server)));
-    let mut runner = TestRunner::new(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() });
+    let mut runner =
+        TestRunner::new(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() });
     let end = r#"{"jsonrpc":"2.0","method":"rpc.cancel","params":["nobody"],"id":"the end"}"#;
     let answered = Cell::new(0);
     let outcome = runner.run(&message(), |bytes| {

@@ -200,10 +200,7 @@ async fn the_fields_of_a_flattened_struct_are_arguments() {
     assert_eq!(peer.result("paged", json!({ "limit": 9 })).await, 9);
     assert_eq!(peer.result("paged", json!({})).await, 0);
     let error = peer.error("search", json!({ "text": "a", "limit": 101, "page": 1 })).await;
-    assert_eq!(
-        faults(&error),
-        [("/limit".into(), "maximum".into()), ("/page".into(), "additionalProperties".into())]
-    );
+    assert_eq!(faults(&error), [("/limit".into(), "maximum".into()), ("/page".into(), "additionalProperties".into())]);
 }
 
 #[rpc]

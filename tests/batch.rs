@@ -71,7 +71,8 @@ async fn garbage_in_a_batch_is_answered_entry_by_entry() {
     let server = serve(methods![add]).await;
     let mut peer = Peer::connect(&server).await;
     let answers = peer.ask(r#"[1,"x",null,[],{},[[1]],{"jsonrpc":"2.0","method":"add","params":[1,2],"id":9}]"#).await;
-    let codes: Vec<&Value> = answers.as_array().expect("a batch").iter().map(|answer| &answer["error"]["code"]).collect();
+    let codes: Vec<&Value> =
+        answers.as_array().expect("a batch").iter().map(|answer| &answer["error"]["code"]).collect();
     let invalid = json!(-32600);
     assert_eq!(codes, [&invalid, &invalid, &invalid, &invalid, &invalid, &invalid, &Value::Null]);
     assert_eq!(answers[6]["result"], 3);

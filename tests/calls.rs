@@ -1,10 +1,6 @@
 //! Calls run side by side, bounded, and fail alone.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use conduit::{Call, Connection, RpcError, Server, methods, rpc};
 use schemars::JsonSchema;
@@ -81,10 +77,7 @@ async fn one_call_too_many_is_refused_at_once_and_has_room_afterwards() {
     send(&mut peer, request(3, "wait")).await;
     let refusal = peer.receive().await;
     assert_eq!((&refusal["id"], &refusal["error"]["code"]), (&json!(3), &json!(-32002)));
-    assert_eq!(
-        refusal["error"]["message"],
-        "too many calls: this connection has 2 in flight, the most it may have"
-    );
+    assert_eq!(refusal["error"]["message"], "too many calls: this connection has 2 in flight, the most it may have");
     // Another connection has a count of its own.
     assert_eq!(Peer::connect(&server).await.result("add", json!([1, 2])).await, 3);
     door.open.add_permits(1);

@@ -60,7 +60,8 @@ fn method<'a>(methods: &'a [Value], name: &str) -> &'a Value {
 
 #[tokio::test]
 async fn methods_are_listed_by_name_built_in_ones_too() {
-    let names: Vec<String> = listed().await.iter().map(|method| method["name"].as_str().expect("a name").into()).collect();
+    let names: Vec<String> =
+        listed().await.iter().map(|method| method["name"].as_str().expect("a name").into()).collect();
     assert_eq!(names, ["later_first", "listall", "rpc.cancel", "rpc.discover", "rpc.login", "user.create"]);
 }
 
@@ -69,7 +70,10 @@ async fn a_method_is_listed_with_everything_that_its_caller_needs() {
     let methods = listed().await;
     let create = method(&methods, "user.create");
     assert_eq!(create["description"], "Create a user.\n\nThe name is free to choose.");
-    assert_eq!((&create["public"], &create["deprecated"], &create["timeout"]), (&json!(true), &json!(true), &json!(5.0)));
+    assert_eq!(
+        (&create["public"], &create["deprecated"], &create["timeout"]),
+        (&json!(true), &json!(true), &json!(5.0))
+    );
     let params = &create["params"];
     assert_eq!(params["required"], json!(["user"]));
     assert_eq!(params["additionalProperties"], false);

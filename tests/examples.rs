@@ -37,7 +37,8 @@ async fn quickstart_prints_what_the_readme_shows() {
     let printed = text(&output.stdout);
     let port = printed.split_once("127.0.0.1:").expect("an address").1.lines().next().expect("a port");
     let readme = include_str!("../README.md");
-    let shown = readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the README shows it");
+    let shown =
+        readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the README shows it");
     assert_eq!(printed.replace(port, "PORT"), shown);
 }
 

@@ -61,14 +61,19 @@ async fn the_token_goes_in_the_authorization_header() {
         let (status, answer) = parsed(http(server.address(), "POST", &headers, body).await);
         assert_eq!((status, &answer["error"]["code"]), (401, &json!(-32001)), "{body}");
     }
-    assert_eq!(parsed(http(server.address(), "POST", &[JSON], motd).await), (200, json!({ "jsonrpc": "2.0", "result": "hello", "id": 1 })));
+    assert_eq!(
+        parsed(http(server.address(), "POST", &[JSON], motd).await),
+        (200, json!({ "jsonrpc": "2.0", "result": "hello", "id": 1 }))
+    );
 }
 
 #[tokio::test]
 async fn only_json_is_taken_so_that_browsers_ask_before_they_send_across_origins() {
     let server = serve(methods![add]).await;
     let add = r#"{"jsonrpc":"2.0","method":"add","params":[2,3],"id":1}"#;
-    for headers in [vec![], vec![("content-type", "text/plain")], vec![("content-type", "application/x-www-form-urlencoded")]] {
+    for headers in
+        [vec![], vec![("content-type", "text/plain")], vec![("content-type", "application/x-www-form-urlencoded")]]
+    {
         assert_eq!(http(server.address(), "POST", &headers, add).await.0, 415);
     }
     let charset = ("content-type", "Application/JSON; charset=utf-8");

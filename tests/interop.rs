@@ -84,7 +84,8 @@ fn folder() -> &'static Path {
 async fn run(command: &mut Command, script: &str) {
     let directory = directory(script);
     let users = Users::serve(&directory.database(), TOKEN).await;
-    let output = command.args([script, &users.url, TOKEN]).current_dir(folder()).stdin(Stdio::null()).kill_on_drop(true);
+    let output =
+        command.args([script, &users.url, TOKEN]).current_dir(folder()).stdin(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(PATIENCE, output.output()).await;
     let output = output.expect("the client ends in time").expect("the client starts");
     let [printed, complaint] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));

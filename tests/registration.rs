@@ -30,7 +30,8 @@ async fn methods_given_by_hand_are_all_that_an_explicit_server_has() {
     let server = serve(methods![add, users::create]).await;
     let mut peer = Peer::connect(&server).await;
     let listed = peer.result("listall", json!([])).await;
-    let names: Vec<&str> = listed.as_array().expect("a list").iter().filter_map(|method| method["name"].as_str()).collect();
+    let names: Vec<&str> =
+        listed.as_array().expect("a list").iter().filter_map(|method| method["name"].as_str()).collect();
     assert_eq!(names, ["add", "listall", "rpc.cancel", "rpc.discover", "rpc.login", "user.create"]);
     assert_eq!(peer.result("user.create", json!(["ann"])).await, "ann");
 }
@@ -94,7 +95,15 @@ fn everything_that_is_wrong_is_told_at_once() {
         .state(1_u8)
         .state(2_u8);
     let message = refusal(server.build());
-    for part in ["`max_batch` is 0", "`host` is empty", "password is empty", "`u8` was given twice", "`&", "two methods", "`alias`"] {
+    for part in [
+        "`max_batch` is 0",
+        "`host` is empty",
+        "password is empty",
+        "`u8` was given twice",
+        "`&",
+        "two methods",
+        "`alias`",
+    ] {
         assert!(message.contains(part), "{part:?} is not in {message}");
     }
 }

@@ -118,7 +118,8 @@ async fn the_router_nests_in_an_application_that_has_one() {
 async fn a_message_over_the_limit_closes_with_1009() {
     let server = start(builder(methods![add]).open().max_message_size(1000)).await;
     let mut peer = Peer::connect(&server).await;
-    let id = |length: usize| format!(r#"{{"jsonrpc":"2.0","method":"add","params":[2,3],"id":"{}"}}"#, "x".repeat(length));
+    let id =
+        |length: usize| format!(r#"{{"jsonrpc":"2.0","method":"add","params":[2,3],"id":"{}"}}"#, "x".repeat(length));
     assert_eq!(peer.ask(&id(900)).await["result"], 5);
     peer.send(&id(1000)).await;
     assert_eq!(u16::from(peer.closed().await.expect("a close frame with a code").code), 1009);

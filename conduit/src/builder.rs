@@ -171,10 +171,11 @@ impl ServerBuilder {
         if !explicit {
             methods.extend(inventory::iter::<Registration>().map(|registration| registration.0.clone()));
         }
-        let registry = Registry::new(methods, |wanted| is_always_there(wanted) || states.contains_key(&wanted)).unwrap_or_else(|more| {
-            faults.extend(more);
-            Registry::default()
-        });
+        let registry = Registry::new(methods, |wanted| is_always_there(wanted) || states.contains_key(&wanted))
+            .unwrap_or_else(|more| {
+                faults.extend(more);
+                Registry::default()
+            });
         if !faults.is_empty() {
             return Err(refusal(&faults));
         }
@@ -188,7 +189,10 @@ impl ServerBuilder {
 impl std::fmt::Debug for ServerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The password stays out of logs.
-        f.debug_struct("ServerBuilder").field("config", &self.config).field("methods", &self.methods).finish_non_exhaustive()
+        f.debug_struct("ServerBuilder")
+            .field("config", &self.config)
+            .field("methods", &self.methods)
+            .finish_non_exhaustive()
     }
 }
 
@@ -198,9 +202,8 @@ impl Login {
             Self::Open => Ok(Auth::Open),
             Self::Password(password) => Ok(Auth::Token(password)),
             Self::Unsaid => {
-                let token = Auth::random_token().map_err(|error| {
-                    Error::new(ErrorKind::Io, format!("no random token could be made: {error}"))
-                })?;
+                let token = Auth::random_token()
+                    .map_err(|error| Error::new(ErrorKind::Io, format!("no random token could be made: {error}")))?;
                 tracing::warn!("no password was given; clients log in with the token {token}");
                 Ok(Auth::Token(token))
             }

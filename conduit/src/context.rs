@@ -60,12 +60,7 @@ struct Inner {
 }
 
 impl Call {
-    pub(crate) fn new(
-        id: Option<Id>,
-        method: &'static str,
-        deadline: Option<Instant>,
-        lender: Arc<dyn Lend>,
-    ) -> Self {
+    pub(crate) fn new(id: Option<Id>, method: &'static str, deadline: Option<Instant>, lender: Arc<dyn Lend>) -> Self {
         Self(Arc::new(Inner {
             id,
             method,

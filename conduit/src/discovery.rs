@@ -65,13 +65,17 @@ fn method_object(method: &Registered, components: &mut Components) -> Value {
     let params = components.adopt(&method.params);
     let result = components.adopt(&method.output);
     let result_name = method.output.get("title").and_then(Value::as_str).unwrap_or("result");
-    let errors: Vec<Value> = method.errors.iter().map(|error| {
-        let mut object = json!({ "code": error.code, "message": error.message });
-        if let Some(data) = &error.data {
-            object["data"] = components.adopt(data);
-        }
-        object
-    }).collect();
+    let errors: Vec<Value> = method
+        .errors
+        .iter()
+        .map(|error| {
+            let mut object = json!({ "code": error.code, "message": error.message });
+            if let Some(data) = &error.data {
+                object["data"] = components.adopt(data);
+            }
+            object
+        })
+        .collect();
     let mut object = Map::new();
     object.insert("name".into(), meta.name.into());
     if let Some(summary) = meta.description.lines().next().filter(|line| !line.is_empty()) {

@@ -173,7 +173,9 @@ impl Pending {
     pub(crate) async fn finish(self) -> Option<String> {
         match self {
             Self::One(call) => call.finish().await,
-            Self::Batch(entries) => batch_text(join_all(entries.into_iter().map(Entry::finish)).await.into_iter().flatten()),
+            Self::Batch(entries) => {
+                batch_text(join_all(entries.into_iter().map(Entry::finish)).await.into_iter().flatten())
+            }
         }
     }
 }

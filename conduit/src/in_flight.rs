@@ -44,8 +44,7 @@ impl InFlight {
             return Err(ErrorObject::with_code(ErrorCode::ShuttingDown, "the server is shutting down"));
         }
         if self.len() >= self.limit {
-            let message =
-                format!("too many calls: this connection has {} in flight, the most it may have", self.limit);
+            let message = format!("too many calls: this connection has {} in flight, the most it may have", self.limit);
             return Err(ErrorObject::with_code(ErrorCode::TooManyCalls, message));
         }
         Ok(())
@@ -60,10 +59,6 @@ impl InFlight {
 
     pub(crate) fn len(&self) -> usize {
         self.lock().len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Cancels the calls with this id; says whether there was one.

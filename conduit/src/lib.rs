@@ -3,7 +3,7 @@
 //! Annotate a function with [`#[rpc]`](rpc). It becomes a method with a name, a documented argument schema that
 //! every call is checked against, a line in the built-in `listall`, and a typed client call.
 //!
-//! ```
+//! ```standalone_crate
 //! use conduit::{Client, Server, rpc};
 //!
 //! /// Add two numbers.
@@ -47,6 +47,9 @@ struct Readme;
 
 pub mod protocol;
 
+#[doc(hidden)]
+#[path = "macro_support.rs"]
+pub mod __private;
 mod auth;
 mod builder;
 mod builtin;
@@ -60,9 +63,6 @@ mod discovery;
 mod dispatch;
 mod error;
 mod in_flight;
-#[doc(hidden)]
-#[path = "macro_support.rs"]
-pub mod __private;
 mod method;
 mod outbox;
 mod registry;

@@ -32,7 +32,10 @@ pub trait Method: Sized + 'static {
     const META: MethodMeta;
 
     /// Runs the function with arguments that were validated.
-    fn run(params: Self::Params, call: Call) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send + 'static;
+    fn run(
+        params: Self::Params,
+        call: Call,
+    ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send + 'static;
 }
 
 /// The methods of an `impl` block with `#[rpc]`; implemented by the macro.

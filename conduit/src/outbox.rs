@@ -43,7 +43,8 @@ impl Outbox {
         }
         // An empty queue takes a text of any size, or an answer over the limit could never be sent.
         if queue.bytes > 0 && queue.bytes + text.len() > self.limit {
-            let reason = format!("reads too slowly: {} bytes are waiting, {} may", queue.bytes + text.len(), self.limit);
+            let reason =
+                format!("reads too slowly: {} bytes are waiting, {} may", queue.bytes + text.len(), self.limit);
             *queue = Queue { close: Some(Close::new(CloseCode::SLOW_CLIENT, reason)), ..Queue::default() };
         } else {
             queue.bytes += text.len();

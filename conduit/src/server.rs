@@ -64,7 +64,6 @@ pub(crate) type States = HashMap<TypeId, Box<dyn Any + Send + Sync>>;
 
 impl Server {
     /// Starts to describe a server.
-    #[must_use]
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }
@@ -96,7 +95,8 @@ impl Server {
     /// When it is called inside a runtime; `run().await` serves there.
     pub fn run_blocking(self) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| Error::new(ErrorKind::Io, "no runtime could be made").with_source(error))?;
+        let runtime =
+            runtime.map_err(|error| Error::new(ErrorKind::Io, "no runtime could be made").with_source(error))?;
         runtime.block_on(self.run())
     }
 
@@ -129,7 +129,6 @@ impl Server {
     /// axum::serve(listener, app).await
     /// # }
     /// ```
-    #[must_use]
     pub fn router(&self) -> axum::Router {
         transport::router(self.clone())
     }
@@ -324,7 +323,8 @@ impl Drop for CancelOnDrop<'_> {
 fn bind_error(config: &Config, error: std::io::Error) -> Error {
     let address = format!("{}:{}", config.host, config.port);
     if error.kind() == std::io::ErrorKind::AddrInUse {
-        let message = format!("address {address} is in use: stop the program that listens there, or choose another port");
+        let message =
+            format!("address {address} is in use: stop the program that listens there, or choose another port");
         return Error::new(ErrorKind::AddressInUse, message).with_source(error);
     }
     Error::new(ErrorKind::Bind, format!("can't listen on {address}: {error}")).with_source(error)

@@ -65,7 +65,9 @@ impl Store {
         match connection.execute("UPDATE users SET username = ? WHERE id = ?", params![username, id.cast_signed()]) {
             Ok(0) => Ok(Rename::NotFound),
             Ok(_) => Ok(Rename::Done),
-            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => Ok(Rename::Taken),
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {
+                Ok(Rename::Taken)
+            }
             Err(error) => Err(error),
         }
     }

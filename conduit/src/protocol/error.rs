@@ -200,10 +200,7 @@ mod tests {
     #[test]
     fn detail_of_an_internal_error_stays_at_home() {
         let error = ErrorObject::internal("password is hunter2");
-        assert_eq!(
-            serde_json::to_string(&error).unwrap(),
-            r#"{"code":-32603,"message":"internal error"}"#
-        );
+        assert_eq!(serde_json::to_string(&error).unwrap(), r#"{"code":-32603,"message":"internal error"}"#);
         assert_eq!(error.detail(), Some("password is hunter2"));
     }
 }

@@ -122,9 +122,9 @@ impl Serialize for Id {
         match &self.0 {
             Repr::Null => serializer.serialize_unit(),
             Repr::Integer(n) => serializer.serialize_u64(*n),
-            Repr::Number(text) => serde_json::from_str::<&RawValue>(text)
-                .map_err(S::Error::custom)?
-                .serialize(serializer),
+            Repr::Number(text) => {
+                serde_json::from_str::<&RawValue>(text).map_err(S::Error::custom)?.serialize(serializer)
+            }
             Repr::String(s) => serializer.serialize_str(s),
         }
     }

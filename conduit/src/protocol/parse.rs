@@ -258,14 +258,27 @@ mod tests {
 
     #[test]
     fn text_that_is_not_json_is_a_parse_error() {
-        for text in ["", " ", "{", "[", "[1,", "nul", "{\"a\":}", "{} {}", "[] []", "\"a", "{\"jsonrpc\":\"2.0\"", "\u{feff}{}"] {
+        for text in
+            ["", " ", "{", "[", "[1,", "nul", "{\"a\":}", "{} {}", "[] []", "\"a", "{\"jsonrpc\":\"2.0\"", "\u{feff}{}"]
+        {
             assert_eq!(refusal(text), (-32700, "null".into()), "{text}");
         }
     }
 
     #[test]
     fn json_that_is_no_request_is_an_invalid_request() {
-        for text in ["1", "\"a\"", "null", "true", " 1.5e3 ", "1e400", "[]", "{}", "{\"jsonrpc\":\"2.0\"}", "{\"method\":\"m\"}"] {
+        for text in [
+            "1",
+            "\"a\"",
+            "null",
+            "true",
+            " 1.5e3 ",
+            "1e400",
+            "[]",
+            "{}",
+            "{\"jsonrpc\":\"2.0\"}",
+            "{\"method\":\"m\"}",
+        ] {
             assert_eq!(refusal(text), (-32600, "null".into()), "{text}");
         }
     }

@@ -17,7 +17,6 @@ mod typed;
 mod union;
 mod wording;
 
-
 use jsonschema::Validator;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, value::RawValue};

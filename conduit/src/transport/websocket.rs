@@ -74,7 +74,7 @@ impl Stream for AxumSocket {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         Poll::Ready(match ready!(Pin::new(&mut self.0).poll_next(cx)) {
             Some(Ok(message)) => Some(Ok(received(message))),
-            Some(Err(error)) => Some(Err(socket_error(error))),
+            Some(Err(error)) => Some(Err(socket_error(&error))),
             None => None,
         })
     }
@@ -84,7 +84,7 @@ impl Sink<Outgoing> for AxumSocket {
     type Error = SocketError;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        Pin::new(&mut self.0).poll_ready(cx).map_err(socket_error)
+        Pin::new(&mut self.0).poll_ready(cx).map_err(|error| socket_error(&error))
     }
 
     fn start_send(mut self: Pin<&mut Self>, item: Outgoing) -> Result<(), SocketError> {
@@ -94,15 +94,15 @@ impl Sink<Outgoing> for AxumSocket {
                 Message::Close(Some(CloseFrame { code: code.as_u16(), reason: reason.into_owned().into() }))
             }
         };
-        Pin::new(&mut self.0).start_send(message).map_err(socket_error)
+        Pin::new(&mut self.0).start_send(message).map_err(|error| socket_error(&error))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        Pin::new(&mut self.0).poll_flush(cx).map_err(socket_error)
+        Pin::new(&mut self.0).poll_flush(cx).map_err(|error| socket_error(&error))
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        Pin::new(&mut self.0).poll_close(cx).map_err(socket_error)
+        Pin::new(&mut self.0).poll_close(cx).map_err(|error| socket_error(&error))
     }
 }
 
@@ -118,7 +118,7 @@ fn received(message: Message) -> Received<Utf8Bytes> {
 }
 
 /// Finds the code that the peer should read. RFC 6455, 7.4.1 names one for each way to break the protocol.
-fn socket_error(error: axum::Error) -> SocketError {
+fn socket_error(error: &axum::Error) -> SocketError {
     let tell = match error.source().and_then(|source| source.downcast_ref::<WsError>()) {
         Some(WsError::Capacity(_)) => Some(CloseCode::MESSAGE_TOO_BIG),
         Some(WsError::Utf8(_)) => Some(CloseCode::INVALID_PAYLOAD),
