@@ -69,6 +69,7 @@ mod registry;
 mod rpc_error;
 mod schema;
 mod server;
+mod session;
 mod transport;
 
 use __private as macro_support;

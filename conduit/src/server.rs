@@ -20,11 +20,12 @@ use crate::{
     builder::ServerBuilder,
     close::Close,
     config::Config,
-    connection::{self, Connection, ConnectionId, Socket, Terms},
+    connection::{Connection, ConnectionId},
     context::Lend,
     discovery::Discovery,
     dispatch::{Dispatcher, Reply},
     error::{Error, ErrorKind, Result},
+    session::{self, Socket, Terms},
     transport,
 };
 
@@ -172,7 +173,7 @@ impl Server {
         let terms = Terms { auth_timeout: config.auth_timeout, shutdown: shutdown.clone(), kill: kill.clone() };
         tracing::debug!(%id, ?peer, "connected");
         let close: Close =
-            connections.track_future(connection::serve(connection, socket, Arc::clone(dispatcher), terms)).await;
+            connections.track_future(session::serve(connection, socket, Arc::clone(dispatcher), terms)).await;
         tracing::debug!(%id, %close, "disconnected");
     }
 

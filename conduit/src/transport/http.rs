@@ -12,8 +12,8 @@ use axum::{
 
 use super::{Login, ServerState, login, peer_addr, unauthorized, wrong_token};
 use crate::{
-    connection::not_utf8,
     protocol::{ErrorCode, ErrorObject, Id, error_text},
+    session::not_utf8,
 };
 
 /// Answers 200 with what JSON-RPC answers, errors of calls included, and 204 when it answers nothing.

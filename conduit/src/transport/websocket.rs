@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::Error as WsError;
 use super::{Login, ServerState, login, peer_addr, wrong_token};
 use crate::{
     close::{Close, CloseCode},
-    connection::{Outgoing, Received, SocketError},
+    session::{Outgoing, Received, SocketError},
 };
 
 /// What a connection's buffer holds at rest. The read buffer of tungstenite's default is 128 KiB for each.
