@@ -11,7 +11,7 @@ use syn::{
     token,
 };
 
-use crate::errors::Errors;
+use crate::{errors::Errors, span};
 
 /// The options that one attribute takes in one place.
 pub(crate) struct Grammar {
@@ -228,7 +228,9 @@ impl Options {
     pub(crate) fn krate(&self, errors: &mut Errors) -> Path {
         match self.value("crate") {
             None => syn::parse_quote!(::conduit),
-            Some(Expr::Path(path)) if path.qself.is_none() => path.path.clone(),
+            Some(Expr::Path(path)) if path.qself.is_none() => {
+                syn::parse2(span::as_ours(&path.path)).unwrap_or_else(|_| path.path.clone())
+            }
             Some(other) => {
                 errors.on(other, "`crate` takes the path of the conduit crate: write `crate = path::to::conduit`");
                 syn::parse_quote!(::conduit)

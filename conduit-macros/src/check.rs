@@ -35,7 +35,7 @@ pub(crate) fn service(service: &Service, errors: &mut Errors) {
     let mut seen = HashMap::new();
     for method in &service.methods {
         // Under `#[cfg]` there may be one of the two at a time.
-        if !method.cfg.is_empty() {
+        if method.inherited.iter().any(|attribute| attribute.path().is_ident("cfg")) {
             continue;
         }
         if let Some(first) = seen.insert(&method.name.text, &method.ident) {

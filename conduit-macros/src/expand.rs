@@ -13,22 +13,11 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{Path, ext::IdentExt};
 
-use crate::model::{Function, Method, callable::Callable};
+use crate::model::{Function, Method, callable::Callable, param::Argument};
 
 pub(crate) use method::outcome;
 pub(crate) use rpc_error::rpc_error;
 pub(crate) use service::{client, client_ident, client_new, service};
-
-/// What the lints of the user's crate must not say of code that the user did not write.
-pub(crate) fn allow() -> TokenStream {
-    quote! {
-        #[allow(
-            clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction,
-            dead_code, deprecated, missing_debug_implementations, missing_docs, non_camel_case_types, non_snake_case,
-            private_interfaces, unnameable_types, unreachable_pub, unused_qualifications, unused_variables
-        )]
-    }
-}
 
 /// What clippy would have otherwise in the user's own function, where conduit gives the rules: arguments are
 /// owned, what is borrowed is so by `&`, and async without `.await` keeps a method off the blocking pool.
@@ -74,7 +63,7 @@ pub(crate) fn function(function: &Function) -> TokenStream {
     let ident = &method.ident;
     let target =
         Target { krate, method, ty: ident.clone(), params: params_ident(method), callee: ident.to_token_stream() };
-    let (cfg, allow, style) = (&method.cfg, allow(), allow_style());
+    let (inherited, style) = (&method.inherited, allow_style());
     let ty = type_beside(method);
     let (params, implementation, call) = (arguments::params(&target), method::implementation(&target), call(&target));
     let registration = registration(&target);
@@ -82,8 +71,7 @@ pub(crate) fn function(function: &Function) -> TokenStream {
         #style
         #item
         #ty
-        #(#cfg)*
-        #allow
+        #(#inherited)*
         const _: () = {
             #params
             #implementation
@@ -100,19 +88,19 @@ pub(crate) fn function(function: &Function) -> TokenStream {
 /// pub struct add {}
 /// ```
 pub(crate) fn type_beside(method: &Method) -> TokenStream {
-    let Method { ident, vis, cfg, .. } = method;
+    let Method { ident, vis, inherited, .. } = method;
     let doc = format!("The method `{}` as a type: `{}::call` calls it from a client.", method.name.text, ident.unraw());
     quote! {
-        #(#cfg)*
+        #(#inherited)*
         #[doc = #doc]
         #[derive(::core::fmt::Debug, ::core::clone::Clone, ::core::marker::Copy)]
-        #[allow(dead_code, non_camel_case_types, unreachable_pub, clippy::empty_structs_with_brackets)]
+        #[non_exhaustive]
         #vis struct #ident {}
     }
 }
 
 fn params_ident(method: &Method) -> Ident {
-    format_ident!("__{}_params", method.ident.unraw(), span = method.ident.span())
+    format_ident!("__{}_params", method.ident.unraw())
 }
 
 /// A path as it stands in the text of an attribute.
@@ -163,7 +151,7 @@ fn call_doc(method: &Method) -> String {
 /// `a: i64, b: i64`
 fn parameters(callable: &Callable) -> impl Iterator<Item = TokenStream> {
     callable.arguments().map(|argument| {
-        let (ident, ty) = (&argument.ident, &argument.ty);
+        let (ident, ty) = (argument.field(), &argument.ty);
         quote!(#ident: #ty)
     })
 }
@@ -171,7 +159,7 @@ fn parameters(callable: &Callable) -> impl Iterator<Item = TokenStream> {
 /// `call::<add>(client, &__add_params { a, b })`
 fn call_body(target: &Target, client: &TokenStream) -> TokenStream {
     let Target { krate, method, ty, params, .. } = target;
-    let fields = method.arguments().map(|argument| &argument.ident);
+    let fields: Vec<_> = method.arguments().map(Argument::field).collect();
     quote!(#krate::__private::call::<#ty>(#client, &#params { #(#fields: #fields),* }))
 }
 

@@ -23,14 +23,13 @@ pub(crate) fn function(function: &Function, errors: &Errors) -> TokenStream {
         return quote!(#errors #item);
     }
     let ty = expand::type_beside(method);
-    let (ident, cfg, allow) = (&method.ident, &method.cfg, expand::allow());
+    let (ident, inherited) = (&method.ident, &method.inherited);
     let (implementation, call) = (method_stub(krate, ident), call_stub(krate, method, Stub::Function));
     quote! {
         #errors
         #item
         #ty
-        #(#cfg)*
-        #allow
+        #(#inherited)*
         const _: () = {
             #implementation
             impl #ident { #call }
@@ -47,13 +46,12 @@ pub(crate) fn service(service: &Service, errors: &Errors) -> TokenStream {
     let (client, client_ident, new) =
         (expand::client(service), expand::client_ident(service), expand::client_new(service));
     let calls = service.methods.iter().map(|method| call_stub(krate, method, Stub::Method));
-    let (cfg, allow) = (&service.cfg, expand::allow());
+    let inherited = &service.inherited;
     quote! {
         #errors
         #item
         #client
-        #(#cfg)*
-        #allow
+        #(#inherited)*
         const _: () = {
             impl #krate::Service for #ty {
                 const METHODS: &'static [#krate::MethodDescriptor] = &[];
@@ -66,10 +64,8 @@ pub(crate) fn service(service: &Service, errors: &Errors) -> TokenStream {
 pub(crate) fn rpc_error(error: &ErrorType, errors: &Errors) -> TokenStream {
     let ErrorType { krate, ident, generics, .. } = error;
     let (impl_generics, ty_generics, clause) = generics.split_for_impl();
-    let allow = expand::allow();
     quote! {
         #errors
-        #allow
         const _: () = {
             impl #impl_generics #krate::RpcError for #ident #ty_generics #clause {
                 fn to_error_object(&self) -> #krate::ErrorObject { ::core::unreachable!() }

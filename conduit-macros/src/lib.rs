@@ -10,6 +10,7 @@ mod errors;
 mod expand;
 mod fallback;
 mod model;
+mod span;
 #[cfg(test)]
 mod tests;
 
@@ -67,7 +68,7 @@ use model::{Function, rpc_error::ErrorType, service::Service};
 /// `deprecated` as above, and `skip` for one that is no method.
 #[proc_macro_attribute]
 pub fn rpc(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
-    expand_rpc(options.into(), item.into()).into()
+    expand_rpc(options.into(), &item.into()).into()
 }
 
 /// Makes an enum or a struct the error of a method: typed on both sides, code, message and data between.
@@ -90,16 +91,16 @@ pub fn derive_rpc_error(item: proc_macro::TokenStream) -> proc_macro::TokenStrea
     expand_rpc_error(item.into()).into()
 }
 
-fn expand_rpc(options: TokenStream, item: TokenStream) -> TokenStream {
+fn expand_rpc(options: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     match errors.keep(syn::parse2(item.clone())) {
         Some(Item::Fn(function)) => expand_function(options, function),
         Some(Item::Impl(block)) => expand_service(options, block),
         Some(other) => {
             errors.on(first_token(&other), "`#[rpc]` goes on a function, or on the `impl` block of a service");
-            fallback::item(&item, &errors)
+            fallback::item(item, &errors)
         }
-        None => fallback::item(&item, &errors),
+        None => fallback::item(item, &errors),
     }
 }
 

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{Attribute, Expr, Ident, ItemFn, Meta, Path, Visibility, ext::IdentExt};
+use syn::{Attribute, Expr, Ident, ItemFn, Meta, Path, Visibility, ext::IdentExt, parse_quote};
 
 use crate::{
     attr::{self, Options},
     errors::Errors,
+    span,
 };
 use callable::Callable;
 use param::Argument;
@@ -32,8 +33,12 @@ pub(crate) struct Function {
 pub(crate) struct Method {
     /// The function's name.
     pub(crate) ident: Ident,
+    /// Where it stands, as the user's own code.
+    pub(crate) place: Span,
+    /// That of the function and of what is made for it.
     pub(crate) vis: Visibility,
-    pub(crate) cfg: Vec<Attribute>,
+    /// See [`inherited`].
+    pub(crate) inherited: Vec<Attribute>,
     pub(crate) docs: Vec<Attribute>,
     /// Rust's own `#[deprecated]`.
     pub(crate) deprecation: Option<Attribute>,
@@ -76,9 +81,10 @@ impl Method {
         let deprecation = named(attributes, "deprecated").pop();
         let method = Self {
             name: Name::read(options, namespace, ident, errors),
-            ident: ident.clone(),
-            vis: vis.clone(),
-            cfg: named(attributes, "cfg"),
+            ident: span::ident(ident),
+            place: ident.span(),
+            vis: syn::parse2(span::as_ours(vis)).unwrap_or_else(|_| vis.clone()),
+            inherited: inherited(attributes),
             docs: named(attributes, "doc"),
             public: options.flag("public").is_some(),
             deprecated: options.flag("deprecated").is_some() || deprecation.is_some(),
@@ -124,6 +130,25 @@ impl Name {
         let text = namespace.map_or_else(|| own.clone(), |namespace| format!("{namespace}.{own}"));
         Self { text, span }
     }
+}
+
+/// What holds for everything made for an item as it does for the item: its conditions, and the lints that it allows,
+/// since its types stand there once more.
+pub(crate) fn inherited(attributes: &[Attribute]) -> Vec<Attribute> {
+    let inherited = attributes.iter().filter_map(|attribute| {
+        let path = attribute.path();
+        match &attribute.meta {
+            _ if path.is_ident("cfg") || path.is_ident("allow") => Some(attribute.clone()),
+            // What is expected has been found in the item itself.
+            Meta::List(list) if path.is_ident("expect") => {
+                let lints = &list.tokens;
+                Some(parse_quote!(#[allow(#lints)]))
+            }
+            _ if path.is_ident("deprecated") => Some(parse_quote!(#[allow(deprecated)])),
+            _ => None,
+        }
+    });
+    inherited.collect()
 }
 
 /// The attributes called `name`.

@@ -105,7 +105,7 @@ fn every_mistake_is_an_error() {
 
     let tokens = expand_rpc(
         quote!(name = "rpc.add", publik),
-        quote!(
+        &quote!(
             fn add<T>(a: &str, (b, c): (i64, i64)) {}
         ),
     );
@@ -137,7 +137,7 @@ fn builtin_methods_may_take_reserved_names() {
     );
     let tokens = expand_rpc(
         quote!(builtin, name = "rpc.login"),
-        quote!(
+        &quote!(
             fn login() {}
         ),
     );
@@ -148,7 +148,7 @@ fn builtin_methods_may_take_reserved_names() {
 fn names_of_the_user_do_not_meet_ours() {
     let tokens = expand_rpc(
         quote!(),
-        quote!(
+        &quote!(
             fn say(client: u8, params: u8, call: u8, output: u8) {}
         ),
     );
@@ -159,7 +159,7 @@ fn names_of_the_user_do_not_meet_ours() {
 fn a_function_becomes_items_under_its_cfg() {
     let tokens = expand_rpc(
         quote!(),
-        quote!(
+        &quote!(
             #[cfg(unix)]
             pub async fn add(a: i64, db: &Db) -> i64 {
                 a
@@ -190,7 +190,7 @@ fn an_impl_block_becomes_items() {
     assert_eq!(names, ["chat.say"]);
     assert!(matches!(&service.methods[0].callable.output, Output::Plain(ty) if text(ty) == "Chat"));
 
-    let tokens = expand_rpc(quote!(namespace = "chat"), block);
+    let tokens = expand_rpc(quote!(namespace = "chat"), &block);
     assert!(!tokens.to_string().contains("# [rpc"));
     assert!(matches!(&items(tokens)[..], [Item::Impl(_), Item::Struct(_), Item::Const(_)]));
 }
@@ -199,7 +199,7 @@ fn an_impl_block_becomes_items() {
 fn mistakes_leave_the_item_and_a_stub() {
     let tokens = expand_rpc(
         quote!(publik),
-        quote!(
+        &quote!(
             fn add(a: &str) -> u8 {
                 1
             }
@@ -210,7 +210,7 @@ fn mistakes_leave_the_item_and_a_stub() {
 
     let tokens = expand_rpc(
         quote!(),
-        quote!(
+        &quote!(
             struct User;
         ),
     );

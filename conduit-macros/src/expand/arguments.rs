@@ -5,7 +5,10 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Attribute, Expr, ExprLit, Lit, Path, ext::IdentExt, parse_quote, spanned::Spanned};
 
 use super::{Target, bounds::Bounds, path_text};
-use crate::model::{Method, param::Argument};
+use crate::{
+    model::{Method, param::Argument},
+    span::ours,
+};
 
 /// `fn create(#[schemars(length(min = 3))] name: String, #[arg(default = true)] active: bool)` gives
 /// ```text
@@ -35,6 +38,7 @@ pub(super) fn params(target: &Target) -> TokenStream {
         #derives
         #bounds
         #(#attributes)*
+        #[doc(hidden)]
         #vis struct #params { #(#fields),* }
         #(#defaults)*
     }
@@ -69,7 +73,7 @@ pub(super) fn bounds<'a>(krate: &'a Path, method: &'a Method) -> Bounds<'a> {
 }
 
 fn alias_ident(method: &Method, argument: &Argument) -> Ident {
-    format_ident!("__{}_{}", method.ident.unraw(), argument.ident.unraw())
+    format_ident!("__{}_{}", method.ident.unraw(), argument.field().unraw())
 }
 
 /// How the fields of the struct become members of `params`.
@@ -111,7 +115,8 @@ impl Shape {
 
 /// `#[serde(default = "..")] active: bool`
 fn field(method: &Method, argument: &Argument, shape: Shape) -> TokenStream {
-    let Argument { ident, ty, attributes, .. } = argument;
+    let Argument { ty, attributes, .. } = argument;
+    let ident = argument.field();
     let flatten = (argument.flatten && shape == Shape::Open).then(|| quote!(#[serde(flatten)]));
     let default = argument.default.as_ref().map(|_| {
         let function = default_ident(method, argument).to_string();
@@ -121,7 +126,7 @@ fn field(method: &Method, argument: &Argument, shape: Shape) -> TokenStream {
 }
 
 fn default_ident(method: &Method, argument: &Argument) -> Ident {
-    format_ident!("__{}_default_{}", method.ident.unraw(), argument.ident.unraw())
+    format_ident!("__{}_default_{}", method.ident.unraw(), argument.field().unraw())
 }
 
 /// ```text
@@ -132,7 +137,7 @@ fn default_function(krate: &Path, method: &Method, argument: &Argument) -> Optio
     let value = default_value(argument.default.as_ref()?);
     let (function, ty) = (default_ident(method, argument), &argument.ty);
     // schemars leaves out a default that is not `Serialize` without a word.
-    let published = quote_spanned!(ty.span()=> const _: fn() = #krate::__private::published::<#ty>;);
+    let published = quote_spanned!(ours(ty.span())=> const _: fn() = #krate::__private::published::<#ty>;);
     let published = (!argument.custom).then_some(published);
     Some(quote! {
         fn #function() -> #ty { #value }
@@ -144,7 +149,7 @@ fn default_function(krate: &Path, method: &Method, argument: &Argument) -> Optio
 fn default_value(value: &Expr) -> TokenStream {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-            quote_spanned!(text.span()=> ::core::convert::Into::into(#text))
+            quote_spanned!(ours(text.span())=> ::core::convert::Into::into(#text))
         }
         other => other.to_token_stream(),
     }

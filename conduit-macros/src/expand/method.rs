@@ -5,7 +5,10 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, spanned::Spanned};
 
 use super::{Target, local};
-use crate::model::{Method, callable::Output, param::Param, types};
+use crate::{
+    model::{Method, callable::Output, param::Param, types},
+    span::ours,
+};
 
 /// ```text
 /// impl Method for add {
@@ -20,13 +23,18 @@ pub(super) fn implementation(target: &Target) -> TokenStream {
     let Target { krate, method, ty, .. } = target;
     let (ok, err) = outcome(krate, &method.callable.output);
     let params = spanned_params(target);
+    // A type that is more private than the method is an error about the whole line.
+    let place = match &method.callable.output {
+        Output::Unit => method.place,
+        Output::Plain(ty) | Output::Fallible(ty) => ty.span(),
+    };
+    let output = quote_spanned!(ours(place)=> type Output = #ok; type Error = #err;);
     let (meta, run) = (meta(target), run(target));
     quote! {
         #[automatically_derived]
         impl #krate::Method for #ty {
             type Params = #params;
-            type Output = #ok;
-            type Error = #err;
+            #output
             #meta
             #run
         }
@@ -41,7 +49,7 @@ fn spanned_params(target: &Target) -> Ident {
         (Some(only), None) => only.ty.span(),
         _ => method.ident.span(),
     };
-    Ident::new(&params.to_string(), span)
+    Ident::new(&params.to_string(), ours(span))
 }
 
 /// What success and failure hold: `i64` and `Infallible`, the `T` and `E` of `Result<T, E>`, or what an alias such as
@@ -54,8 +62,8 @@ pub(crate) fn outcome(krate: &Path, output: &Output) -> (TokenStream, TokenStrea
         Output::Fallible(ty) => match types::two_arguments(ty) {
             Some((ok, err)) => (quote!(#ok), quote!(#err)),
             None => (
-                quote_spanned!(ty.span()=> <#ty as #krate::__private::ResultType>::Ok),
-                quote_spanned!(ty.span()=> <#ty as #krate::__private::ResultType>::Err),
+                quote_spanned!(ours(ty.span())=> <#ty as #krate::__private::ResultType>::Ok),
+                quote_spanned!(ours(ty.span())=> <#ty as #krate::__private::ResultType>::Err),
             ),
         },
     }
@@ -69,10 +77,10 @@ fn meta(target: &Target) -> TokenStream {
     let Method { public, deprecated, .. } = method;
     let (name, description) = (&method.name.text, method.description());
     let timeout = timeout(krate, method);
-    let borrows = method.callable.borrows().map(|ty| quote_spanned!(ty.span()=> #krate::Borrow::of::<#ty>()));
+    let borrows = method.callable.borrows().map(|ty| quote_spanned!(ours(ty.span())=> #krate::Borrow::of::<#ty>()));
     // With the function's own span these give its line, not that of the attribute or of this macro.
-    let file = quote_spanned!(method.ident.span()=> ::core::file!());
-    let line = quote_spanned!(method.ident.span()=> ::core::line!());
+    let file = quote_spanned!(method.place=> ::core::file!());
+    let line = quote_spanned!(method.place=> ::core::line!());
     quote! {
         const META: #krate::MethodMeta = #krate::MethodMeta {
             name: #name,
@@ -121,7 +129,7 @@ fn run(target: &Target) -> TokenStream {
         Output::Fallible(_) => output.to_token_stream(),
     };
     // A future that is not `Send` is an error about this function, so it has the place of the user's.
-    quote_spanned! {method.ident.span()=>
+    quote_spanned! {ours(method.place)=>
         async fn run(
             #params: Self::Params,
             #call: #krate::Call,
@@ -136,9 +144,9 @@ fn run(target: &Target) -> TokenStream {
 fn invocation(target: &Target, params: &Ident, call: &Ident) -> TokenStream {
     let Target { krate, method, callee, .. } = target;
     let arguments = method.callable.params.iter().map(|param| match param {
-        Param::Borrow(ty) => quote_spanned!(ty.span()=> #krate::__private::borrow::<#ty>(&#call)),
+        Param::Borrow(ty) => quote_spanned!(ours(ty.span())=> #krate::__private::borrow::<#ty>(&#call)),
         Param::Argument(argument) => {
-            let field = &argument.ident;
+            let field = argument.field();
             quote!(#params.#field)
         }
     });

@@ -4,10 +4,13 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Path, ext::IdentExt, spanned::Spanned};
 
-use super::{allow, arguments, bounds::Bounds, local};
-use crate::model::{
-    param::is_custom,
-    rpc_error::{ErrorType, Field, Kind, Variant},
+use super::{arguments, bounds::Bounds, local};
+use crate::{
+    model::{
+        param::is_custom,
+        rpc_error::{ErrorType, Field, Kind, Variant},
+    },
+    span::ours,
 };
 
 /// ```text
@@ -30,13 +33,12 @@ use crate::model::{
 /// };
 /// ```
 pub(crate) fn rpc_error(error: &ErrorType) -> TokenStream {
-    let ErrorType { krate, ident, .. } = error;
+    let ErrorType { krate, ident, inherited, .. } = error;
     let data = error.variants.iter().filter(|variant| has_code(variant) && variant.has_data());
     let data = data.map(|variant| data_structs(krate, variant));
     let (to, describe, from) = (to_error_object(error), describe(error), from_error_object(error));
-    let allow = allow();
     quote! {
-        #allow
+        #(#inherited)*
         const _: () = {
             #(#data)*
             #[automatically_derived]
@@ -54,11 +56,11 @@ fn has_code(variant: &Variant) -> bool {
 }
 
 fn data_ident(variant: &Variant) -> Ident {
-    format_ident!("__{}", variant.ident.unraw(), span = variant.ident.span())
+    format_ident!("__{}", variant.ident.unraw())
 }
 
 fn sent_ident(variant: &Variant) -> Ident {
-    format_ident!("__{}Ref", variant.ident.unraw(), span = variant.ident.span())
+    format_ident!("__{}Ref", variant.ident.unraw())
 }
 
 /// What is read back and described, and what is sent: the same, borrowed from the error.
@@ -108,8 +110,8 @@ fn bounds<'a>(krate: &'a Path, variant: &'a Variant) -> Bounds<'a> {
 fn data_span(variant: &Variant) -> Span {
     let mut fields = variant.data();
     match (fields.next(), fields.next()) {
-        (Some(only), None) => only.ty.span(),
-        _ => variant.ident.span(),
+        (Some(only), None) => ours(only.ty.span()),
+        _ => ours(variant.ident.span()),
     }
 }
 
@@ -158,10 +160,10 @@ fn to_arm(krate: &Path, variant: &Variant) -> TokenStream {
     let path = &variant.path;
     let code = match variant.kind {
         Kind::Code { code, .. } => code,
-        Kind::Internal(span) => return quote_spanned!(span=> #path { .. } => #krate::__private::internal(self),),
+        Kind::Internal(span) => return quote_spanned!(ours(span)=> #path { .. } => #krate::__private::internal(self),),
         Kind::Unknown => return TokenStream::new(),
     };
-    let message = quote_spanned!(variant.ident.span()=> ::std::string::ToString::to_string(self));
+    let message = quote_spanned!(ours(variant.ident.span())=> ::std::string::ToString::to_string(self));
     let object = quote!(#krate::ErrorObject::new(#code, #message));
     if !variant.has_data() {
         return quote!(#path { .. } => #object,);

@@ -2,13 +2,15 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
-use syn::{Visibility, ext::IdentExt, spanned::Spanned};
+use syn::{Attribute, Visibility, ext::IdentExt, spanned::Spanned};
 
 use super::{
-    Target, allow, allow_style, arguments, call_body, call_doc, method::implementation, outcome, parameters,
-    params_ident,
+    Target, allow_style, arguments, call_body, call_doc, method::implementation, outcome, parameters, params_ident,
 };
-use crate::model::{Method, service::Service};
+use crate::{
+    model::{Method, service::Service},
+    span::ours,
+};
 
 /// Expands an `impl` block.
 ///
@@ -35,18 +37,17 @@ use crate::model::{Method, service::Service};
 /// };
 /// ```
 pub(crate) fn service(service: &Service) -> TokenStream {
-    let Service { krate, ty, cfg, item, .. } = service;
+    let Service { krate, ty, inherited, item, .. } = service;
     let targets: Vec<_> = service.methods.iter().map(|method| target(service, method)).collect();
     let methods = targets.iter().map(hidden_method);
     let descriptors = targets.iter().map(descriptor);
     let (client, client_methods) = (client(service), client_methods(service, &targets));
-    let (allow, style) = (allow(), allow_style());
+    let style = allow_style();
     quote! {
         #style
         #item
         #client
-        #(#cfg)*
-        #allow
+        #(#inherited)*
         const _: () = {
             #(#methods)*
             #[automatically_derived]
@@ -63,7 +64,7 @@ fn target<'a>(service: &'a Service, method: &'a Method) -> Target<'a> {
     Target {
         krate: &service.krate,
         method,
-        ty: format_ident!("__{}", ident.unraw(), span = ident.span()),
+        ty: format_ident!("__{}", ident.unraw()),
         params: params_ident(method),
         callee: quote!(<#ty>::#ident),
     }
@@ -76,29 +77,29 @@ fn target<'a>(service: &'a Service, method: &'a Method) -> Target<'a> {
 /// ```
 fn hidden_method(target: &Target) -> TokenStream {
     let Target { method, ty, .. } = target;
-    let (vis, cfg) = (&method.vis, &method.cfg);
     let (params, implementation) = (arguments::params(target), implementation(target));
     let hidden = quote! {
-        #vis struct #ty {}
+        #[doc(hidden)]
+        struct #ty {}
         #params
         #implementation
     };
-    with_cfg(cfg, &hidden)
+    with_attributes(&method.inherited, &hidden)
 }
 
-/// Several items under one condition.
-fn with_cfg(cfg: &[syn::Attribute], items: &TokenStream) -> TokenStream {
-    if cfg.is_empty() {
+/// Several items, each with the same attributes.
+fn with_attributes(attributes: &[Attribute], items: &TokenStream) -> TokenStream {
+    if attributes.is_empty() {
         return items.clone();
     }
     let Ok(file) = syn::parse2::<syn::File>(items.clone()) else { return items.clone() };
-    file.items.iter().map(|item| quote!(#(#cfg)* #item)).collect()
+    file.items.iter().map(|item| quote!(#(#attributes)* #item)).collect()
 }
 
 fn descriptor(target: &Target) -> TokenStream {
     let Target { krate, method, ty, .. } = target;
-    let cfg = &method.cfg;
-    quote!(#(#cfg)* #krate::MethodDescriptor::of::<#ty>())
+    let inherited = &method.inherited;
+    quote!(#(#inherited)* #krate::MethodDescriptor::of::<#ty>())
 }
 
 /// ```text
@@ -106,14 +107,13 @@ fn descriptor(target: &Target) -> TokenStream {
 /// pub struct ChatClient(Client);
 /// ```
 pub(crate) fn client(service: &Service) -> TokenStream {
-    let Service { krate, cfg, .. } = service;
+    let Service { krate, inherited, .. } = service;
     let (ident, vis) = (client_ident(service), client_visibility(service));
     let doc = format!("Calls the methods of `{}` from a client.", crate::model::types::text(&service.ty));
     quote! {
-        #(#cfg)*
+        #(#inherited)*
         #[doc = #doc]
         #[derive(::core::fmt::Debug, ::core::clone::Clone)]
-        #[allow(dead_code, unreachable_pub)]
         #vis struct #ident(#krate::Client);
     }
 }
@@ -149,14 +149,14 @@ pub(crate) fn client_new(service: &Service) -> TokenStream {
 
 fn client_method(target: &Target) -> TokenStream {
     let Target { krate, method, .. } = target;
-    let Method { ident, vis, cfg, docs, deprecation, .. } = method;
+    let Method { ident, vis, inherited, docs, deprecation, .. } = method;
     let heading = call_doc(method);
     let (parameters, body) = (parameters(&method.callable), call_body(target, &quote!(&self.0)));
     let (ok, _) = outcome(krate, &method.callable.output);
     let bounds = arguments::bounds(krate, method);
     let clause = bounds.where_serializable();
     quote! {
-        #(#cfg)*
+        #(#inherited)*
         #[doc = #heading]
         #[doc = ""]
         #(#docs)*
@@ -168,8 +168,8 @@ fn client_method(target: &Target) -> TokenStream {
 }
 
 pub(crate) fn client_ident(service: &Service) -> Ident {
-    let span = service.ty.span();
-    service.ident().map_or_else(|| Ident::new("__Client", span), |ident| format_ident!("{ident}Client"))
+    let span = ours(service.ty.span());
+    service.ident().map_or_else(|| Ident::new("__Client", span), |ident| format_ident!("{ident}Client", span = span))
 }
 
 /// As visible as the most visible of the methods.

@@ -6,6 +6,7 @@ use super::types::{borrows, has_impl_trait, is_named, owned, plain, text};
 use crate::{
     attr::{self, Options, Value},
     errors::Errors,
+    span,
 };
 
 /// One parameter of a method.
@@ -114,6 +115,11 @@ fn refuse_on_borrowed(param: &PatType, errors: &mut Errors) {
 }
 
 impl Argument {
+    /// Its name in expanded code, where it is a field and a parameter.
+    pub(crate) fn field(&self) -> Ident {
+        span::ident(&self.ident)
+    }
+
     fn read(param: &PatType, options: &Options, errors: &mut Errors) -> Self {
         let ident = name_of(&param.pat, errors);
         refuse_type(&param.ty, errors);

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Attribute, Data, DeriveInput, Fields, Ident, LitStr, Member, Meta, Path, Type};
 
-use super::named;
+use super::{inherited, named};
 use crate::{
     attr::{self, Options},
     errors::Errors,
@@ -14,6 +14,7 @@ use crate::{
 pub(crate) struct ErrorType {
     pub(crate) krate: Path,
     pub(crate) ident: Ident,
+    pub(crate) inherited: Vec<Attribute>,
     pub(crate) generics: syn::Generics,
     pub(crate) variants: Vec<Variant>,
 }
@@ -73,7 +74,8 @@ impl ErrorType {
                 (Options::default().krate(errors), Vec::new())
             }
         };
-        Self { krate, ident: input.ident.clone(), generics: input.generics.clone(), variants }
+        let inherited = inherited(&input.attrs);
+        Self { krate, ident: input.ident.clone(), inherited, generics: input.generics.clone(), variants }
     }
 }
 

@@ -1,7 +1,6 @@
 //! The `impl` block of a service.
 
 use proc_macro2::{Span, TokenStream};
-use quote::ToTokens;
 use syn::{
     Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Path, Receiver, ReceiverKind, Signature, Type,
     spanned::Spanned, visit_mut::VisitMut,
@@ -10,18 +9,18 @@ use syn::{
 use super::{
     Method,
     callable::Callable,
-    named,
+    inherited,
     param::{self, Param},
     types::{ReplaceSelf, borrows, is_named, plain, text},
 };
-use crate::{attr, errors::Errors};
+use crate::{attr, errors::Errors, span};
 
 /// An `impl` block with `#[rpc]`.
 pub(crate) struct Service {
     pub(crate) krate: Path,
     pub(crate) ty: Type,
     pub(crate) methods: Vec<Method>,
-    pub(crate) cfg: Vec<Attribute>,
+    pub(crate) inherited: Vec<Attribute>,
     /// The block without our attributes.
     pub(crate) item: ItemImpl,
 }
@@ -38,7 +37,7 @@ impl Service {
         });
         let methods =
             functions.filter_map(|function| read_method(function, &ty, namespace.as_deref(), errors)).collect();
-        Self { krate: options.krate(errors), ty, methods, cfg: named(&item.attrs, "cfg"), item }
+        Self { krate: options.krate(errors), ty, methods, inherited: inherited(&item.attrs), item }
     }
 
     /// `Chat`, also of `chat::Chat`; `None` for a type without a name.
@@ -104,18 +103,9 @@ fn service_callable(signature: &Signature, receiver: Span, ty: &Type, errors: &m
     ReplaceSelf(ty).visit_signature_mut(&mut free);
     let mut callable = Callable::read(&free, errors);
     callable.defaults_mut().for_each(|default| ReplaceSelf(ty).visit_expr_mut(default));
-    let service = syn::parse2(respan(ty, receiver)).unwrap_or_else(|_| ty.clone());
+    let service = syn::parse2(span::as_ours_at(ty, receiver)).unwrap_or_else(|_| ty.clone());
     callable.params.insert(0, Param::Borrow(Box::new(service)));
     callable
-}
-
-/// The same tokens at another place.
-fn respan(tokens: impl ToTokens, span: Span) -> TokenStream {
-    let tokens = tokens.into_token_stream().into_iter().map(|mut token| {
-        token.set_span(token.span().located_at(span));
-        token
-    });
-    tokens.collect()
 }
 
 fn refuse_receiver(receiver: &Receiver, errors: &mut Errors) {

@@ -30,6 +30,24 @@ pub async fn all(client: &Connection, server: &Server, call: &Call, text: &Strin
 #[deprecated = "call add"]
 pub async fn old() {}
 
+/// Of the old kind.
+#[deprecated]
+pub type Old = u8;
+
+/// Takes what it allows itself to take.
+#[rpc]
+#[allow(deprecated)]
+pub async fn allows(old: Old) -> Old {
+    old
+}
+
+/// Takes what it expects to be told of.
+#[rpc]
+#[expect(deprecated)]
+pub async fn expects(old: Old) -> Old {
+    old
+}
+
 /// A counter.
 #[derive(Debug)]
 pub struct Counter(u64);
