@@ -14,6 +14,7 @@ use crate::{
     discovery::Discovery,
     dispatch::Dispatcher,
     error::{Error, ErrorKind, Result},
+    events::{self, EventHandler, EventNames},
     macro_support::Registration,
     method::{MethodDescriptor, Service},
     registry::Registry,
@@ -91,6 +92,17 @@ impl ServerBuilder {
     /// Adds methods by hand: `.methods(conduit::methods![add, users::create])`.
     pub fn methods(mut self, methods: impl IntoIterator<Item = MethodDescriptor>) -> Self {
         self.methods.extend(methods);
+        self
+    }
+
+    /// Handles an event of clients: `.on("chat", |client: Connection, data: Chat| async move { .. })`.
+    ///
+    /// The name may be several (`["a", "b"]`), or `"*"` for every event that nothing else handles. Several handlers
+    /// of an event all run, in the order in which they were given; the first value that is not null is the ack of
+    /// an event that was sent as a request.
+    #[track_caller]
+    pub fn on<P, H: EventHandler<P>>(mut self, events: impl EventNames, handler: H) -> Self {
+        self.methods.push(events::descriptor(events, handler, std::panic::Location::caller()));
         self
     }
 

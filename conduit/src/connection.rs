@@ -5,20 +5,27 @@ use std::{
     fmt,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::{Duration, SystemTime},
 };
 
-use serde::Serialize;
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    asked::Asked,
+    close::{Close, CloseCode},
     context::Lend,
     dispatch::Peer,
+    error::{Error, ErrorKind, Result},
     in_flight::InFlight,
     method::MethodMeta,
-    outbox::Outbox,
-    protocol::{ErrorCode, ErrorObject, Id},
+    outbox::{Outbox, Text},
+    params,
+    payload::event_text,
+    protocol::{ErrorCode, ErrorObject, Id, Response, request_text},
 };
 
 /// The number of a connection, unique within its server for as long as the program runs.
@@ -45,6 +52,11 @@ struct Inner {
     logged_in: AtomicBool,
     in_flight: Arc<InFlight>,
     outbox: Outbox,
+    /// The server's own calls that the peer has not answered yet.
+    asked: Asked,
+    connected_at: SystemTime,
+    /// What the application keeps with the connection.
+    data: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
     /// Answers that tasks of running calls still have to queue.
     due: AtomicUsize,
     /// The server, which lends its state.
@@ -65,6 +77,9 @@ impl Connection {
             logged_in: AtomicBool::new(false),
             in_flight: Arc::new(InFlight::new(max_in_flight)),
             outbox: Outbox::new(max_queue_bytes),
+            asked: Asked::default(),
+            connected_at: SystemTime::now(),
+            data: Mutex::new(None),
             due: AtomicUsize::new(0),
             home,
         }))
@@ -89,6 +104,82 @@ impl Connection {
         self.0.logged_in.load(Ordering::Acquire)
     }
 
+    /// When the connection was made.
+    #[must_use]
+    pub fn connected_at(&self) -> SystemTime {
+        self.0.connected_at
+    }
+
+    /// Sends an event to this peer; says whether it was queued. A connection that is not logged in, or is
+    /// closing, takes none.
+    ///
+    /// A payload that can't be written as JSON is logged and not sent.
+    pub fn send<T: Serialize + ?Sized>(&self, event: &str, payload: &T) -> bool {
+        match event_text(event, payload) {
+            Ok(text) => self.is_logged_in() && self.push_event(text),
+            Err(error) => {
+                tracing::error!(%error, "an event can't be sent");
+                false
+            }
+        }
+    }
+
+    pub(crate) fn push_event(&self, text: Bytes) -> bool {
+        self.0.outbox.push(Text::Shared(text))
+    }
+
+    /// Calls a method that the client serves, and waits for its answer for at most 30 s.
+    ///
+    /// `params` is anything that serialises to an object or an array, or `()` for none. A method may call the
+    /// client that calls it.
+    ///
+    /// # Errors
+    /// Of kind `Rpc` when the client answers with an error, `Closed` when it goes away before it answers,
+    /// `Timeout`, `Encode` and `Decode`.
+    ///
+    /// # Cancel safety
+    /// Dropping the future forgets the call; the client may still run it.
+    pub async fn call<T: DeserializeOwned>(&self, method: &str, params: impl Serialize) -> Result<T> {
+        const PATIENCE: Duration = Duration::from_secs(30);
+        let params = params::encode(method, &params)?;
+        let mut waiting = self.0.asked.register();
+        let closed = || {
+            let message =
+                format!("connection {} closed before `{method}` was answered; the call may have run", self.0.id);
+            Error::new(ErrorKind::Closed, message)
+        };
+        let text = request_text(method, params.as_deref(), Some(&waiting.id.into()))
+            .map_err(|error| Error::new(ErrorKind::Encode, error.to_string()))?;
+        if !self.0.outbox.push(Text::Own(text)) {
+            return Err(closed());
+        }
+        let answer = tokio::time::timeout(PATIENCE, waiting.answer()).await.map_err(|_| {
+            Error::new(ErrorKind::Timeout, format!("`{method}` was not answered by connection {} in 30 s", self.0.id))
+        })?;
+        let raw = answer.ok_or_else(closed)??;
+        serde_json::from_str(raw.get()).map_err(|error| {
+            Error::new(ErrorKind::Decode, format!("the answer to `{method}` is of another type: {error}"))
+                .with_source(error)
+        })
+    }
+
+    /// Closes the connection once what is queued has been sent. Code 1000 is the normal end; the application's
+    /// own codes lie from 4000 to 4999. Of the reason, the first 123 bytes are sent.
+    pub fn disconnect(&self, code: impl Into<CloseCode>, reason: impl Into<String>) {
+        self.0.outbox.close(Close::new(code.into(), reason.into()));
+    }
+
+    /// Keeps a value of the application's own with the connection, in place of the one before.
+    pub fn set_data<T: Send + Sync + 'static>(&self, data: T) {
+        *self.0.data.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(data));
+    }
+
+    /// The value that [`set_data`](Self::set_data) kept; `None` when there is none, or it is of another type.
+    #[must_use]
+    pub fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.0.data.lock().unwrap_or_else(PoisonError::into_inner).clone()?.downcast().ok()
+    }
+
     pub(crate) fn log_in(&self) {
         self.0.logged_in.store(true, Ordering::Release);
     }
@@ -104,6 +195,13 @@ impl Connection {
     /// Takes no further call.
     pub(crate) fn stop_calls(&self) {
         self.0.in_flight.close();
+    }
+
+    /// Ends everything that waits for the peer or works for it: it is gone.
+    pub(crate) fn end(&self) {
+        self.0.in_flight.close();
+        self.0.in_flight.cancel_all();
+        self.0.asked.close();
     }
 
     /// Whether tasks of running calls still have answers to queue.
@@ -141,13 +239,16 @@ impl Peer for Connection {
         &self.0.in_flight
     }
 
-    fn may_call(&self, method: &MethodMeta) -> Result<(), ErrorObject> {
+    fn settle(&self, response: Response<'_>) -> bool {
+        self.0.asked.settle(response)
+    }
+
+    fn may_call(&self, method: &MethodMeta, name: &str) -> Result<(), ErrorObject> {
         if method.public || self.is_logged_in() {
             return Ok(());
         }
         let message = format!(
-            "login required: `{}` is not public; call `rpc.login` first, or connect with an `Authorization: Bearer` header",
-            method.name
+            "login required: `{name}` is not public; call `rpc.login` first, or connect with an `Authorization: Bearer` header"
         );
         Err(ErrorObject::with_code(ErrorCode::Unauthorized, message))
     }
@@ -163,7 +264,7 @@ impl Debt {
     }
 
     pub(crate) fn pay(&self, text: String) {
-        self.0.0.outbox.push(text);
+        self.0.0.outbox.push(Text::Own(text));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     any::{Any, TypeId},
+    borrow::Cow,
     fmt,
     sync::{
         Arc, OnceLock,
@@ -51,7 +52,7 @@ pub struct Call(Arc<Inner>);
 
 struct Inner {
     id: Option<Id>,
-    method: &'static str,
+    method: Cow<'static, str>,
     deadline: Option<Instant>,
     cancelled: AtomicBool,
     /// Made when somebody asks for it: most calls end at their first poll, and nobody does.
@@ -60,7 +61,12 @@ struct Inner {
 }
 
 impl Call {
-    pub(crate) fn new(id: Option<Id>, method: &'static str, deadline: Option<Instant>, lender: Arc<dyn Lend>) -> Self {
+    pub(crate) fn new(
+        id: Option<Id>,
+        method: Cow<'static, str>,
+        deadline: Option<Instant>,
+        lender: Arc<dyn Lend>,
+    ) -> Self {
         Self(Arc::new(Inner {
             id,
             method,
@@ -77,10 +83,10 @@ impl Call {
         self.0.id.as_ref()
     }
 
-    /// The name of the method.
+    /// The name of the method, or of the event.
     #[must_use]
-    pub fn method(&self) -> &'static str {
-        self.0.method
+    pub fn method(&self) -> &str {
+        &self.0.method
     }
 
     /// When the call is given up, if it has a time limit.

@@ -29,7 +29,7 @@ impl Discovery {
         let list: Vec<MethodDescription> = methods.iter().map(|method| describe(method)).collect();
         let failed = |error| Error::new(ErrorKind::Build, "the methods can't be described").with_source(error);
         let list = to_raw_value(&list).map_err(failed)?;
-        let openrpc = to_raw_value(&openrpc(name, version, &methods)).map_err(failed)?;
+        let openrpc = to_raw_value(&openrpc(name, version, &methods, &registry.sorted_events())).map_err(failed)?;
         Ok(Self { list, openrpc })
     }
 }
@@ -48,14 +48,18 @@ fn describe(method: &Registered) -> MethodDescription {
     }
 }
 
-fn openrpc(name: &str, version: &str, methods: &[&Registered]) -> Value {
+fn openrpc(name: &str, version: &str, methods: &[&Registered], events: &[(&'static str, &[Registered])]) -> Value {
     let mut components = Components::default();
     let methods: Vec<Value> = methods.iter().map(|method| method_object(method, &mut components)).collect();
+    let events: Vec<Value> =
+        events.iter().map(|(name, handlers)| event_object(name, handlers, &mut components)).collect();
     json!({
         "openrpc": OPENRPC,
         "info": { "title": name, "version": version },
         "methods": methods,
         "components": { "schemas": components.schemas },
+        // OpenRPC knows no events; members that start with `x-` are its place for what it does not know.
+        "x-events": events,
     })
 }
 
@@ -97,6 +101,22 @@ fn method_object(method: &Registered, components: &mut Components) -> Value {
         object.insert("x-params-schema".into(), params);
     }
     object.into()
+}
+
+/// An event that the server handles. The payload satisfies the schema of each handler, the ack that of one.
+fn event_object(name: &str, handlers: &[Registered], components: &mut Components) -> Value {
+    let description = handlers.iter().map(|handler| handler.descriptor.meta.description).find(|text| !text.is_empty());
+    let payloads: Vec<Value> = handlers.iter().map(|handler| components.adopt(&handler.params)).collect();
+    let acks: Vec<Value> = handlers.iter().map(|handler| components.adopt(&handler.output)).collect();
+    let one_or = |mut schemas: Vec<Value>, keyword: &str| {
+        if schemas.len() == 1 { schemas.remove(0) } else { json!({ keyword: schemas }) }
+    };
+    json!({
+        "name": name,
+        "description": description.unwrap_or_default(),
+        "payload": one_or(payloads, "allOf"),
+        "ack": one_or(acks, "anyOf"),
+    })
 }
 
 /// A Content Descriptor for each argument, and how they may be given.

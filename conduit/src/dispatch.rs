@@ -1,6 +1,6 @@
 //! One message in, zero or one reply out. Knows no socket.
 //!
-//! A call takes this way: [`Dispatcher::dispatch`] parses the text, [`Dispatcher::start`] finds the method,
+//! A call takes this way: [`Dispatcher::dispatch`] parses the text, [`Dispatcher::request`] finds the method,
 //! asks whether the peer may call it, has the arguments read and validated, and makes the call's future. The
 //! future is polled once where it stands. Most are ready then and their answer goes out with the next write;
 //! the others come back as [`Pending`], which the caller of `dispatch` runs beside its reads.
@@ -16,14 +16,19 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::{
     context::{Call, Lend},
     in_flight::{InFlight, Place},
     method::{MethodMeta, Running},
-    protocol::{ErrorCode, ErrorObject, Id, Incoming, Invalid, Message, Request, batch_text, error_text, parse},
-    registry::Registry,
+    protocol::{
+        ErrorCode, ErrorObject, Id, Incoming, Invalid, Message, Request, Response, batch_text, error_text, parse,
+        request_text,
+    },
+    registry::{Registry, Target},
 };
 
 /// What dispatch must know of whoever sent a message.
@@ -31,8 +36,11 @@ pub(crate) trait Peer: Lend {
     /// Its running calls.
     fn in_flight(&self) -> &Arc<InFlight>;
 
-    /// Says why it may not call this method, if it may not.
-    fn may_call(&self, method: &MethodMeta) -> Result<(), ErrorObject>;
+    /// Says why it may not call this method, or send this event, if it may not.
+    fn may_call(&self, method: &MethodMeta, name: &str) -> Result<(), ErrorObject>;
+
+    /// Gives a response to the call that waits for it; says whether one does.
+    fn settle(&self, response: Response<'_>) -> bool;
 }
 
 /// Runs messages against a table of methods.
@@ -69,7 +77,7 @@ pub(crate) enum Entry {
 /// A call that goes on.
 pub(crate) struct PendingCall {
     running: Running,
-    call: Call,
+    owed: Owed,
     deadline: Option<Instant>,
     place: Place,
 }
@@ -109,7 +117,9 @@ impl Dispatcher {
         match message {
             Ok(Message::Request(request)) => self.request(request, peer),
             Ok(Message::Response(response)) => {
-                tracing::debug!(id = %response.id, "response to no call of this server, ignored");
+                if !peer.settle(response) {
+                    tracing::debug!("a response to no call that waits, ignored");
+                }
                 Entry::Ended(None)
             }
             Err(Invalid { id, error }) => Entry::Ended(Some(error_text(&id, &error))),
@@ -117,39 +127,41 @@ impl Dispatcher {
     }
 
     fn request<P: Peer + 'static>(&self, request: Request<'_>, peer: &Arc<P>) -> Entry {
-        let id = request.id.clone();
-        let (mut running, call, deadline) = match self.start(request, peer) {
-            Ok(started) => started,
-            Err(error) => return Entry::Ended(answer(id.as_ref(), Err(error))),
+        let target = match self.registry.find(&request.method) {
+            Ok(target) => target,
+            Err(error) => return Entry::Ended(refusal(request.id.as_ref(), &error)),
+        };
+        let deadline = target.first().descriptor.meta.timeout.or(self.call_timeout).map(|limit| Instant::now() + limit);
+        let lender: Arc<dyn Lend> = Arc::<P>::clone(peer);
+        let call = Call::new(request.id, target.name(&request.method), deadline.map(Instant::into_std), lender);
+        let owed = Owed { call, is_event: target.is_event() };
+        let mut running = match start(target, request.params, peer, &owed.call) {
+            Ok(running) => running,
+            Err(error) => return Entry::Ended(owed.answer(Err(error))),
         };
         // The waker is nobody's: a future that is not ready is polled again at once by whoever runs it.
         match poll_caught(&mut running, &mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(result) => Entry::Ended(answer(call.id(), logged(&call, result))),
+            Poll::Ready(result) => Entry::Ended(owed.answer(result)),
             Poll::Pending => {
-                let place = peer.in_flight().enter(call.clone());
-                Entry::Running(PendingCall { running, call, deadline, place })
+                let place = peer.in_flight().enter(owed.call.clone());
+                Entry::Running(PendingCall { running, owed, deadline, place })
             }
         }
     }
+}
 
-    /// Makes a call's future, or says why there is none. No code of the method has run when it returns.
-    fn start<P: Peer + 'static>(
-        &self,
-        request: Request<'_>,
-        peer: &Arc<P>,
-    ) -> Result<(Running, Call, Option<Instant>), ErrorObject> {
-        let method = self.registry.find(&request.method)?;
-        let meta = method.descriptor.meta;
-        peer.may_call(meta)?;
-        if !method.is_control() {
-            peer.in_flight().admit()?;
-        }
-        let deadline = meta.timeout.or(self.call_timeout).map(|limit| Instant::now() + limit);
-        let lender: Arc<dyn Lend> = Arc::<P>::clone(peer);
-        let call = Call::new(request.id, meta.name, deadline.map(Instant::into_std), lender);
-        let running = (method.descriptor.start)(&method.arguments, request.params, call.clone())?;
-        Ok((running, call, deadline))
+/// Makes a call's future, or says why there is none. No code of the method has run when it returns.
+fn start<P: Peer>(
+    target: Target<'_>,
+    params: Option<&RawValue>,
+    peer: &Arc<P>,
+    call: &Call,
+) -> Result<Running, ErrorObject> {
+    peer.may_call(target.first().descriptor.meta, call.method())?;
+    if !target.is_control() {
+        peer.in_flight().admit()?;
     }
+    target.start(params, call)
 }
 
 impl Entry {
@@ -182,16 +194,16 @@ impl Pending {
 
 impl PendingCall {
     async fn finish(self) -> Option<String> {
-        let Self { mut running, call, deadline, place } = self;
-        let cancellation = call.cancellation();
+        let Self { mut running, owed, deadline, place } = self;
+        let cancellation = owed.call.cancellation();
         let result = tokio::select! {
             result = poll_fn(|cx| poll_caught(&mut running, cx)) => result,
             () = cancellation.cancelled() => Err(ErrorObject::with_code(ErrorCode::Cancelled, "the call was cancelled")),
-            error = out_of_time(&call, deadline) => Err(error),
+            error = out_of_time(&owed.call, deadline) => Err(error),
         };
         // Whatever the method still holds goes before the answer does, and the place in the table before both.
         drop((running, place));
-        answer(call.id(), logged(&call, result))
+        owed.answer(result)
     }
 }
 
@@ -211,33 +223,52 @@ fn poll_caught(running: &mut Running, cx: &mut Context<'_>) -> Poll<Result<Strin
     std::panic::catch_unwind(poll).unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> ErrorObject {
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> ErrorObject {
     let message = panic.downcast_ref::<&str>().copied();
     let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     ErrorObject::internal(format_args!("panicked: {}", message.unwrap_or("with a value that is no text")))
 }
 
-/// Writes what the caller must not learn to the log.
-fn logged(call: &Call, result: Result<String, ErrorObject>) -> Result<String, ErrorObject> {
-    if let Err(error) = &result
-        && let Some(detail) = error.detail()
-    {
-        let (method, id) = (call.method(), call.id().map(tracing::field::display));
-        tracing::error!(method, id, "internal error: {detail}");
-    }
-    result
+/// A call that must be answered, if its kind is answered at all.
+struct Owed {
+    call: Call,
+    is_event: bool,
 }
 
-/// The text to send; none for a notification: "the Server MUST NOT reply to a Notification, including those
-/// that are within a batch request." (JSON-RPC 2.0, 4.1)
-fn answer(id: Option<&Id>, result: Result<String, ErrorObject>) -> Option<String> {
-    match (id, result) {
-        (Some(_), Ok(text)) => Some(text),
-        (Some(id), Err(error)) => Some(error_text(id, &error)),
-        (None, Ok(_)) => None,
-        (None, Err(error)) => {
-            tracing::debug!(%error, "a notification failed");
-            None
+impl Owed {
+    /// The text to send, and to the log what the caller must not learn.
+    fn answer(&self, result: Result<String, ErrorObject>) -> Option<String> {
+        if let Err(error) = &result
+            && let Some(detail) = error.detail()
+        {
+            let (method, id) = (self.call.method(), self.call.id().map(tracing::field::display));
+            tracing::error!(method, id, "internal error: {detail}");
+        }
+        match (self.call.id(), result) {
+            (Some(_), Ok(text)) => Some(text),
+            (None, Err(error)) if self.is_event => Some(event_failed(self.call.method(), &error)),
+            (None, Ok(_)) => None,
+            (id, Err(error)) => refusal(id, &error),
         }
     }
+}
+
+/// The error as a response; nothing for a notification: "the Server MUST NOT reply to a Notification, including
+/// those that are within a batch request." (JSON-RPC 2.0, 4.1)
+fn refusal(id: Option<&Id>, error: &ErrorObject) -> Option<String> {
+    if id.is_none() {
+        tracing::debug!(%error, "a notification failed");
+    }
+    Some(error_text(id?, error))
+}
+
+/// Tells who sent an event without asking for an answer that it came to nothing. It is an event itself, not a reply.
+fn event_failed(event: &str, error: &ErrorObject) -> String {
+    #[derive(Serialize)]
+    struct Failed<'a> {
+        event: &'a str,
+        error: &'a ErrorObject,
+    }
+    request_text("rpc.error", Some(&Failed { event, error }), None)
+        .expect("a name and an error object are strings, numbers and JSON that was written before")
 }

@@ -50,7 +50,9 @@ pub mod protocol;
 #[doc(hidden)]
 #[path = "macro_support.rs"]
 pub mod __private;
+mod asked;
 mod auth;
+mod broadcast;
 mod builder;
 mod builtin;
 mod client;
@@ -62,9 +64,13 @@ mod description;
 mod discovery;
 mod dispatch;
 mod error;
+mod events;
+mod hub;
 mod in_flight;
 mod method;
 mod outbox;
+mod params;
+mod payload;
 mod registry;
 mod rpc_error;
 mod schema;
@@ -74,6 +80,7 @@ mod transport;
 
 use __private as macro_support;
 
+pub use broadcast::Broadcast;
 pub use builder::ServerBuilder;
 pub use client::{Answers, Batch, Client, Connect, Entry, PendingCall};
 pub use close::CloseCode;
@@ -135,6 +142,7 @@ pub use connection::{Connection, ConnectionId};
 pub use context::{Call, State};
 pub use description::MethodDescription;
 pub use error::{Error, ErrorKind, Result};
+pub use events::{Ack, EventHandler, EventNames};
 pub use method::{Borrow, Location, Method, MethodDescriptor, MethodMeta, Service};
 pub use protocol::{ErrorCode, ErrorObject, Id};
 pub use rpc_error::{ErrorDescription, RpcError};

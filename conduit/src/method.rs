@@ -4,6 +4,7 @@ use std::{
     any::{Any, TypeId, type_name},
     fmt,
     pin::Pin,
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,6 +14,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     context::{Call, State},
+    events,
     protocol::{ErrorObject, result_text},
     rpc_error::{ErrorDescription, RpcError},
     schema::{self, Arguments},
@@ -53,6 +55,8 @@ pub trait Service: State + Sized {
 pub struct MethodMeta {
     /// The name on the wire.
     pub name: &'static str,
+    /// The events that it handles; none for a method that is called by its name.
+    pub events: &'static [&'static str],
     /// The doc comment.
     pub description: &'static str,
     /// Whether it can be called before login.
@@ -123,9 +127,33 @@ pub struct MethodDescriptor {
 }
 
 /// Reads the arguments and makes the call's future. Nothing of the method has run when it returns.
-type Start = fn(&Arguments, Option<&RawValue>, Call) -> Result<Running, ErrorObject>;
+#[derive(Clone)]
+pub(crate) enum Start {
+    /// Of a function with an attribute.
+    Function(fn(&Arguments, Option<&RawValue>, Call) -> Result<Running, ErrorObject>),
+    /// Of a closure.
+    Closure(Arc<StartClosure>),
+}
 
-/// A call on its way: its output is the text of the whole response, empty for a notification.
+pub(crate) type StartClosure =
+    dyn Fn(&Arguments, Option<&RawValue>, Call) -> Result<Running, ErrorObject> + Send + Sync;
+
+impl Start {
+    pub(crate) fn start(
+        &self,
+        arguments: &Arguments,
+        params: Option<&RawValue>,
+        call: Call,
+    ) -> Result<Running, ErrorObject> {
+        match self {
+            Self::Function(start) => start(arguments, params, call),
+            Self::Closure(start) => start(arguments, params, call),
+        }
+    }
+}
+
+/// A call on its way. Its output is the text of the whole response, empty for a notification; that of an event's
+/// handler is the text of the ack.
 pub(crate) type Running = Pin<Box<dyn Future<Output = Result<String, ErrorObject>> + Send>>;
 
 impl MethodDescriptor {
@@ -138,7 +166,20 @@ impl MethodDescriptor {
             output: schema::of_output::<M::Output>,
             output_name: type_name::<M::Output>,
             errors: M::Error::describe,
-            start: start::<M>,
+            start: Start::Function(start::<M>),
+        }
+    }
+
+    /// The descriptor of `M` as a handler of the events that its meta names.
+    #[must_use]
+    pub const fn of_handler<M: Method>() -> Self {
+        Self {
+            meta: &M::META,
+            params: schema::of_payload::<M::Params>,
+            output: schema::of_output::<M::Output>,
+            output_name: type_name::<M::Output>,
+            errors: M::Error::describe,
+            start: Start::Function(start_handler::<M>),
         }
     }
 
@@ -146,6 +187,12 @@ impl MethodDescriptor {
     #[must_use]
     pub fn meta(&self) -> &'static MethodMeta {
         self.meta
+    }
+
+    /// Whether it is the same function again. Two closures are never the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let is_function = |descriptor: &Self| matches!(descriptor.start, Start::Function(_));
+        is_function(self) && is_function(other) && self.meta.location == other.meta.location
     }
 }
 
@@ -185,4 +232,13 @@ fn start<M: Method>(arguments: &Arguments, params: Option<&RawValue>, call: Call
         result_text(&id, &output)
             .map_err(|error| ErrorObject::internal(format_args!("the result can't be serialised: {error}")))
     }))
+}
+
+fn start_handler<M: Method>(
+    arguments: &Arguments,
+    params: Option<&RawValue>,
+    call: Call,
+) -> Result<Running, ErrorObject> {
+    let payload = arguments.read::<M::Params>(call.method(), params)?;
+    Ok(Box::pin(async move { events::ack(M::run(payload, call).await) }))
 }

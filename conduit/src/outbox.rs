@@ -6,6 +6,7 @@ use std::{
     task::Waker,
 };
 
+use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
 use crate::close::{Close, CloseCode};
@@ -18,9 +19,27 @@ pub(crate) struct Outbox {
     limit: usize,
 }
 
+/// A text on its way out.
+#[derive(Debug)]
+pub(crate) enum Text {
+    /// For this peer alone.
+    Own(String),
+    /// The same bytes for many peers, written once; they are UTF-8.
+    Shared(Bytes),
+}
+
+impl Text {
+    fn len(&self) -> usize {
+        match self {
+            Self::Own(text) => text.len(),
+            Self::Shared(text) => text.len(),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Queue {
-    texts: VecDeque<String>,
+    texts: VecDeque<Text>,
     bytes: usize,
     /// Sent after what is queued; nothing can be queued behind it.
     close: Option<Close>,
@@ -36,7 +55,7 @@ impl Outbox {
     ///
     /// A peer whose queue runs over is disconnected, and what it had not read is dropped: bounding messages
     /// instead of bytes lets one client that never reads fill the memory.
-    pub(crate) fn push(&self, text: String) -> bool {
+    pub(crate) fn push(&self, text: Text) -> bool {
         let mut queue = self.lock();
         if queue.close.is_some() {
             return false;
@@ -66,7 +85,7 @@ impl Outbox {
         self.lock().close.clone()
     }
 
-    pub(crate) fn pop(&self) -> Option<String> {
+    pub(crate) fn pop(&self) -> Option<Text> {
         let mut queue = self.lock();
         let text = queue.texts.pop_front()?;
         queue.bytes -= text.len();
@@ -100,27 +119,33 @@ impl Outbox {
 mod tests {
     use super::*;
 
+    fn text(text: &str) -> Text {
+        Text::Own(text.into())
+    }
+
     #[test]
     fn texts_leave_in_the_order_in_which_they_came() {
         let outbox = Outbox::new(100);
-        assert!(outbox.push("a".into()) && outbox.push("b".into()));
-        assert_eq!((outbox.pop(), outbox.pop(), outbox.pop()), (Some("a".into()), Some("b".into()), None));
+        assert!(outbox.push(text("a")) && outbox.push(text("b")));
+        assert!(matches!(outbox.pop(), Some(Text::Own(text)) if text == "a"));
+        assert!(matches!(outbox.pop(), Some(Text::Own(text)) if text == "b"));
+        assert!(outbox.pop().is_none());
     }
 
     #[test]
     fn a_queue_that_runs_over_closes_the_connection_and_lets_go_of_the_memory() {
         let outbox = Outbox::new(10);
-        assert!(outbox.push("12345678".into()));
-        assert!(!outbox.push("9012345".into()));
+        assert!(outbox.push(text("12345678")));
+        assert!(!outbox.push(text("9012345")));
         assert_eq!(outbox.closing().unwrap().code, CloseCode::SLOW_CLIENT);
         assert!(outbox.is_empty());
-        assert!(!outbox.push("x".into()), "nothing is queued behind a close");
+        assert!(!outbox.push(text("x")), "nothing is queued behind a close");
     }
 
     #[test]
     fn an_answer_over_the_limit_can_be_sent_alone() {
         let outbox = Outbox::new(10);
-        assert!(outbox.push("12345678901234567890".into()));
+        assert!(outbox.push(text("12345678901234567890")));
         assert_eq!(outbox.closing(), None);
     }
 

@@ -1,23 +1,28 @@
-//! The methods of a server by name, and what can be wrong with them before the first call.
+//! The methods and events of a server by name, and what can be wrong with them before the first call.
 
-use std::{any::TypeId, collections::HashMap};
+use std::{any::TypeId, borrow::Cow, collections::HashMap};
 
-use serde_json::Value;
+use futures_util::FutureExt;
+use serde_json::{Value, value::RawValue};
 
 use crate::{
-    method::MethodDescriptor,
-    protocol::{ErrorCode, ErrorObject},
+    context::Call,
+    dispatch::panicked,
+    events::FALLBACK,
+    method::{MethodDescriptor, Running},
+    protocol::{ErrorCode, ErrorObject, Id},
     rpc_error::ErrorDescription,
     schema::Arguments,
 };
 
-/// Name -> method.
+/// Name -> method, name -> handlers of an event.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     methods: HashMap<&'static str, Registered>,
+    events: HashMap<&'static str, Vec<Registered>>,
 }
 
-/// A method with its schemas made and its validator compiled.
+/// A method, or a handler, with its schemas made and its validator compiled.
 #[derive(Debug)]
 pub(crate) struct Registered {
     pub(crate) descriptor: MethodDescriptor,
@@ -27,8 +32,16 @@ pub(crate) struct Registered {
     pub(crate) errors: Vec<ErrorDescription>,
 }
 
+/// What a name stands for.
+#[derive(Clone, Copy)]
+pub(crate) enum Target<'a> {
+    Method(&'a Registered),
+    /// In the order in which they were registered; never empty.
+    Event(&'a [Registered]),
+}
+
 impl Registry {
-    /// Takes all methods of a server in.
+    /// Takes all methods and handlers of a server in.
     ///
     /// # Errors
     /// Everything that is wrong, one sentence each.
@@ -39,19 +52,20 @@ impl Registry {
         let mut registry = Self::default();
         let mut faults = Vec::new();
         for descriptor in methods {
-            registry.add(descriptor, &has_state, &mut faults);
+            registry.check(&descriptor, &has_state, &mut faults);
+            if descriptor.meta.events.is_empty() {
+                registry.add_method(descriptor, &mut faults);
+            } else {
+                registry.add_handler(&descriptor, &mut faults);
+            }
         }
+        registry.check_names(&mut faults);
         if faults.is_empty() { Ok(registry) } else { Err(faults) }
     }
 
-    fn add(&mut self, descriptor: MethodDescriptor, has_state: impl Fn(TypeId) -> bool, faults: &mut Vec<String>) {
+    fn check(&self, descriptor: &MethodDescriptor, has_state: impl Fn(TypeId) -> bool, faults: &mut Vec<String>) {
         let meta = descriptor.meta;
-        if let Some(other) = self.methods.get(meta.name) {
-            let (here, there) = (meta.location, other.descriptor.meta.location);
-            // One function given twice (linked in, and by hand) is one method.
-            if here != there {
-                faults.push(format!("two methods are called `{}`: {there} and {here}", meta.name));
-            }
+        if self.methods.get(meta.name).is_some_and(|other| other.descriptor.meta.location == meta.location) {
             return;
         }
         for borrow in meta.borrows.iter().filter(|borrow| !has_state(borrow.type_id())) {
@@ -69,15 +83,66 @@ impl Registry {
                 meta.name, meta.location
             ));
         }
-        match Registered::new(descriptor) {
+    }
+
+    fn add_method(&mut self, descriptor: MethodDescriptor, faults: &mut Vec<String>) {
+        let meta = descriptor.meta;
+        if let Some(other) = self.methods.get(meta.name) {
+            let (here, there) = (meta.location, other.descriptor.meta.location);
+            // One function given twice (linked in, and by hand) is one method.
+            if here != there {
+                faults.push(format!("two methods are called `{}`: {there} and {here}", meta.name));
+            }
+            return;
+        }
+        match Registered::new(descriptor, Arguments::compile) {
             Ok(method) => drop(self.methods.insert(meta.name, method)),
             Err(why) => faults.push(format!("the schema of method `{}` ({}): {why}", meta.name, meta.location)),
         }
     }
 
-    /// The method that a request names.
-    pub(crate) fn find(&self, name: &str) -> Result<&Registered, ErrorObject> {
-        self.methods.get(name).ok_or_else(|| self.not_found(name))
+    fn add_handler(&mut self, descriptor: &MethodDescriptor, faults: &mut Vec<String>) {
+        let meta = descriptor.meta;
+        for &event in meta.events {
+            if event.is_empty() || event.starts_with("rpc.") {
+                faults.push(format!(
+                    "an event is called `{event}` ({}): give it a name, and none that starts with `rpc.`, which \
+                     JSON-RPC 2.0 reserves",
+                    meta.location
+                ));
+            }
+            let handlers = self.events.entry(event).or_default();
+            let is_twice = |other: &Registered| other.descriptor.is_same(descriptor);
+            if handlers.iter().any(is_twice) {
+                continue;
+            }
+            match Registered::new(descriptor.clone(), Arguments::compile_payload) {
+                Ok(handler) => handlers.push(handler),
+                Err(why) => faults.push(format!("the schema of event `{event}` ({}): {why}", meta.location)),
+            }
+        }
+    }
+
+    /// A name that is a method and an event would mean two things on the wire.
+    fn check_names(&self, faults: &mut Vec<String>) {
+        for (name, handlers) in &self.events {
+            if let (Some(method), Some(handler)) = (self.methods.get(name), handlers.first()) {
+                let (method, handler) = (method.descriptor.meta.location, handler.descriptor.meta.location);
+                faults.push(format!("`{name}` is a method ({method}) and an event ({handler}): rename one of them"));
+            }
+        }
+        faults.sort_unstable();
+    }
+
+    /// What a request names.
+    pub(crate) fn find(&self, name: &str) -> Result<Target<'_>, ErrorObject> {
+        if let Some(method) = self.methods.get(name) {
+            return Ok(Target::Method(method));
+        }
+        match self.events.get(name).or_else(|| self.events.get(FALLBACK)) {
+            Some(handlers) => Ok(Target::Event(handlers)),
+            None => Err(not_found(name)),
+        }
     }
 
     /// All methods, by name.
@@ -87,24 +152,99 @@ impl Registry {
         methods
     }
 
-    #[cold]
-    fn not_found(&self, name: &str) -> ErrorObject {
-        let shown: String = name.chars().take(100).collect();
-        let message = format!("method `{shown}` not found; `listall` lists what there is");
-        ErrorObject::with_code(ErrorCode::MethodNotFound, message)
+    /// All events with their handlers, by name.
+    pub(crate) fn sorted_events(&self) -> Vec<(&'static str, &[Registered])> {
+        let mut events: Vec<_> = self.events.iter().map(|(&name, handlers)| (name, &handlers[..])).collect();
+        events.sort_unstable_by_key(|(name, _)| *name);
+        events
     }
 }
 
+#[cold]
+fn not_found(name: &str) -> ErrorObject {
+    let shown: String = name.chars().take(100).collect();
+    let message = format!("method `{shown}` not found; `listall` lists what there is");
+    ErrorObject::with_code(ErrorCode::MethodNotFound, message)
+}
+
 impl Registered {
-    fn new(descriptor: MethodDescriptor) -> Result<Self, String> {
+    fn new(
+        descriptor: MethodDescriptor,
+        compile: impl FnOnce(&Value) -> Result<Arguments, String>,
+    ) -> Result<Self, String> {
         let params = (descriptor.params)();
-        let arguments = Arguments::compile(&params)?;
+        let arguments = compile(&params)?;
         let (output, errors) = ((descriptor.output)(), (descriptor.errors)());
         Ok(Self { descriptor, arguments, params, output, errors })
     }
 
+    fn start(&self, params: Option<&RawValue>, call: Call) -> Result<Running, ErrorObject> {
+        self.descriptor.start.start(&self.arguments, params, call)
+    }
+}
+
+impl<'a> Target<'a> {
+    /// The method, or the first handler: what it says of login and time goes for all.
+    pub(crate) fn first(self) -> &'a Registered {
+        match self {
+            Self::Method(method) => method,
+            Self::Event(handlers) => handlers.first().expect("an event is registered with a handler"),
+        }
+    }
+
+    pub(crate) fn is_event(self) -> bool {
+        matches!(self, Self::Event(_))
+    }
+
+    /// The name as calls carry it: the peer's own spelling where a fallback takes the event.
+    pub(crate) fn name(self, asked: &str) -> Cow<'static, str> {
+        let known = match self {
+            Self::Method(method) => Some(method.descriptor.meta.name),
+            Self::Event(handlers) => handlers
+                .first()
+                .and_then(|first| first.descriptor.meta.events.iter().copied().find(|name| *name == asked)),
+        };
+        known.map_or_else(|| Cow::Owned(asked.to_owned()), Cow::Borrowed)
+    }
+
     /// Whether it is one of the calls about calls and connections, which no limit on calls may keep out.
-    pub(crate) fn is_control(&self) -> bool {
-        matches!(self.descriptor.meta.name, "rpc.cancel" | "rpc.login")
+    pub(crate) fn is_control(self) -> bool {
+        matches!(self, Self::Method(method) if matches!(method.descriptor.meta.name, "rpc.cancel" | "rpc.login"))
+    }
+
+    /// Reads the arguments, or the payload for every handler, and makes the call's future.
+    pub(crate) fn start(self, params: Option<&RawValue>, call: &Call) -> Result<Running, ErrorObject> {
+        match self {
+            Self::Method(method) => method.start(params, call.clone()),
+            Self::Event(handlers) => {
+                let started: Result<Vec<Running>, ErrorObject> =
+                    handlers.iter().map(|handler| handler.start(params, call.clone())).collect();
+                Ok(Box::pin(handle(started?, call.id().cloned())))
+            }
+        }
+    }
+}
+
+/// Runs the handlers of an event, one after the other; all of them, whatever becomes of one. The first ack that
+/// is not null is the answer, else the first failure.
+async fn handle(handlers: Vec<Running>, id: Option<Id>) -> Result<String, ErrorObject> {
+    let (mut ack, mut failure) = (None, None);
+    for handler in handlers {
+        let result = std::panic::AssertUnwindSafe(handler).catch_unwind().await;
+        match result.unwrap_or_else(|panic| Err(panicked(&*panic))) {
+            Ok(text) if ack.is_none() && text != "null" => ack = Some(text),
+            Ok(_) => {}
+            Err(error) if failure.is_none() => failure = Some(error),
+            Err(error) => tracing::error!(%error, detail = error.detail(), "another handler of the event failed"),
+        }
+    }
+    match (ack, failure, id) {
+        (None, Some(error), _) => Err(error),
+        (_, Some(error), None) => Err(error),
+        (_, _, None) => Ok(String::new()),
+        (ack, _, Some(id)) => {
+            let ack = ack.unwrap_or_else(|| "null".into());
+            Ok(format!(r#"{{"jsonrpc":"2.0","result":{ack},"id":{id}}}"#))
+        }
     }
 }

@@ -12,11 +12,13 @@ use std::{
     },
 };
 
+use serde::Serialize;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     auth::Auth,
+    broadcast::Broadcast,
     builder::ServerBuilder,
     close::Close,
     config::Config,
@@ -25,6 +27,8 @@ use crate::{
     discovery::Discovery,
     dispatch::{Dispatcher, Reply},
     error::{Error, ErrorKind, Result},
+    hub::Hub,
+    payload::event_text,
     session::{self, Socket, Terms},
     transport,
 };
@@ -54,8 +58,9 @@ struct Inner {
     states: States,
     dispatcher: Arc<Dispatcher>,
     discovery: Discovery,
+    hub: Hub,
     next_connection: AtomicU64,
-    connections: TaskTracker,
+    sessions: TaskTracker,
     shutdown: CancellationToken,
     kill: CancellationToken,
 }
@@ -139,14 +144,49 @@ impl Server {
     /// What takes longer than the shutdown deadline is cut off. For a server that runs by
     /// [`router`](Self::router); others have [`RunningServer::stop`]. To call it again does no harm.
     pub async fn stop(&self) {
-        let Inner { shutdown, kill, connections, config, .. } = &*self.0;
+        let Inner { shutdown, kill, sessions, config, .. } = &*self.0;
         shutdown.cancel();
-        connections.close();
-        if tokio::time::timeout(config.shutdown_deadline, connections.wait()).await.is_err() {
-            tracing::warn!(left = connections.len(), "shutdown deadline passed, closing what is left");
+        sessions.close();
+        if tokio::time::timeout(config.shutdown_deadline, sessions.wait()).await.is_err() {
+            tracing::warn!(left = sessions.len(), "shutdown deadline passed, closing what is left");
             kill.cancel();
-            connections.wait().await;
+            sessions.wait().await;
         }
+    }
+
+    /// The connection with this number, if it is there.
+    #[must_use]
+    pub fn connection(&self, id: ConnectionId) -> Option<Connection> {
+        self.0.hub.get(id)
+    }
+
+    /// All connections, in no order, those that have not logged in too.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Connection> {
+        self.0.hub.all()
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn connection_count(&self) -> usize {
+        self.0.hub.len()
+    }
+
+    /// The connections in a room, in no order.
+    #[must_use]
+    pub fn members(&self, room: &str) -> Vec<Connection> {
+        self.0.hub.members(room)
+    }
+
+    /// An event for many connections: `server.broadcast("chat", &data).room("red").send()`.
+    ///
+    /// The payload is written once, here, however many receive it.
+    pub fn broadcast<T: Serialize + ?Sized>(&self, event: &str, payload: &T) -> Broadcast<'_> {
+        Broadcast::new(self, event_text(event, payload))
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.0.hub
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -167,19 +207,21 @@ impl Server {
         T: Deref<Target = str>,
         S: Socket<T>,
     {
-        let connection = self.connection(peer, logged_in);
+        let connection = self.make_connection(peer, logged_in);
         let id = connection.id();
-        let Inner { connections, shutdown, kill, config, dispatcher, .. } = &*self.0;
+        let Inner { hub, sessions, shutdown, kill, config, dispatcher, .. } = &*self.0;
         let terms = Terms { auth_timeout: config.auth_timeout, shutdown: shutdown.clone(), kill: kill.clone() };
         tracing::debug!(%id, ?peer, "connected");
-        let close: Close =
-            connections.track_future(session::serve(connection, socket, Arc::clone(dispatcher), terms)).await;
+        hub.add(connection.clone());
+        let _leaves = LeaveOnDrop(&self, id);
+        let served = session::serve(connection, socket, Arc::clone(dispatcher), terms);
+        let close: Close = sessions.track_future(served).await;
         tracing::debug!(%id, %close, "disconnected");
     }
 
     /// Answers one text of a peer that has no lasting connection.
     pub(crate) async fn call_once(&self, peer: Option<SocketAddr>, logged_in: bool, text: &str) -> Option<String> {
-        let connection = self.connection(peer, logged_in);
+        let connection = self.make_connection(peer, logged_in);
         let peer = Arc::new(connection);
         let _gone = CancelOnDrop(&peer);
         match self.0.dispatcher.dispatch(text, &peer) {
@@ -189,7 +231,7 @@ impl Server {
         }
     }
 
-    fn connection(&self, peer: Option<SocketAddr>, logged_in: bool) -> Connection {
+    fn make_connection(&self, peer: Option<SocketAddr>, logged_in: bool) -> Connection {
         let id = ConnectionId(self.0.next_connection.fetch_add(1, Ordering::Relaxed));
         let Config { max_in_flight, max_queue_bytes, .. } = self.0.config;
         let connection = Connection::new(id, peer, Arc::new(self.clone()), max_in_flight, max_queue_bytes);
@@ -232,7 +274,8 @@ impl Server {
             dispatcher: Arc::new(dispatcher),
             discovery,
             next_connection: AtomicU64::new(1),
-            connections: TaskTracker::new(),
+            hub: Hub::default(),
+            sessions: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             kill: CancellationToken::new(),
         }))
@@ -245,6 +288,33 @@ impl Connection {
     pub fn server(&self) -> Server {
         let server = self.home().lend(TypeId::of::<Server>()).and_then(|server| server.downcast_ref::<Server>());
         server.expect("a connection is made by a server, which lends itself").clone()
+    }
+
+    /// Puts the connection in a room, which is made if it is not there. Says whether it was not in it before.
+    ///
+    /// A connection leaves its rooms by itself when it ends.
+    pub fn join(&self, room: &str) -> bool {
+        self.server().hub().join(self.id(), room)
+    }
+
+    /// Takes the connection out of a room; says whether it was in it.
+    pub fn leave(&self, room: &str) -> bool {
+        self.server().hub().leave(self.id(), room)
+    }
+
+    /// The rooms that the connection is in, by name.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<String> {
+        self.server().hub().rooms_of(self.id())
+    }
+}
+
+/// Takes a connection out of the tables however its session ends.
+struct LeaveOnDrop<'a>(&'a Server, ConnectionId);
+
+impl Drop for LeaveOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.hub().remove(self.1);
     }
 }
 

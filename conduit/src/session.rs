@@ -19,7 +19,7 @@ use crate::{
     close::{Close, CloseCode},
     connection::{Connection, Debt},
     dispatch::{Dispatcher, Reply},
-    outbox::Outbox,
+    outbox::{Outbox, Text},
     protocol::{ErrorCode, ErrorObject, Id, error_text},
 };
 
@@ -37,7 +37,7 @@ pub(crate) enum Received<T> {
 /// What a socket takes.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
-    Text(String),
+    Text(Text),
     Close(Close),
 }
 
@@ -85,9 +85,7 @@ where
     let peer = Arc::new(connection);
     let mut session = Session { socket, peer: Arc::clone(&peer), dispatcher, draining: false };
     let end = session.run(&terms).await;
-    // Nobody waits for these any more.
-    peer.stop_calls();
-    peer.cancel_all();
+    peer.end();
     session.finish(end, &terms.kill).await
 }
 
@@ -210,7 +208,7 @@ impl<S> Session<S> {
     fn message(&self, text: &str) {
         match self.dispatcher.dispatch(text, &self.peer) {
             Reply::None => {}
-            Reply::Ready(text) => drop(self.outbox().push(text)),
+            Reply::Ready(text) => drop(self.outbox().push(Text::Own(text))),
             Reply::Pending(pending) => {
                 let debt = Debt::new(&self.peer);
                 tokio::spawn(async move {
@@ -226,7 +224,7 @@ impl<S> Session<S> {
     fn binary(&self, bytes: &[u8]) {
         match std::str::from_utf8(bytes) {
             Ok(text) => self.message(text),
-            Err(error) => drop(self.outbox().push(error_text(&Id::NULL, &not_utf8(error)))),
+            Err(error) => drop(self.outbox().push(Text::Own(error_text(&Id::NULL, &not_utf8(error))))),
         }
     }
 

@@ -84,6 +84,7 @@ fn meta(target: &Target) -> TokenStream {
     quote! {
         const META: #krate::MethodMeta = #krate::MethodMeta {
             name: #name,
+            events: &[],
             description: #description,
             public: #public,
             deprecated: #deprecated,

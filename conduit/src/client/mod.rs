@@ -4,7 +4,6 @@
 //! |---|---|
 //! | `connect.rs` | the options of a connection |
 //! | `call.rs`, `batch.rs` | one call and several, as futures |
-//! | `params.rs` | what can be passed as arguments |
 //! | `pending.rs` | the calls that wait for their answers |
 //! | `incoming.rs` | what the server sends, and where it goes |
 //! | `link.rs`, `ending.rs` | the connection's task, and how it ends |
@@ -16,7 +15,7 @@ mod connect;
 mod ending;
 mod incoming;
 mod link;
-mod params;
+
 mod pending;
 #[cfg(test)]
 mod tests;
@@ -32,7 +31,7 @@ pub use self::{
     connect::Connect,
 };
 use self::{link::Link, transport::Transport};
-use crate::{description::MethodDescription, error::Result};
+use crate::{description::MethodDescription, error::Result, params};
 
 /// A connection to a server; a cheap handle.
 ///

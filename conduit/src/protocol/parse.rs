@@ -78,7 +78,7 @@ fn message(text: &str) -> Result<Message<'_>, Invalid> {
 }
 
 fn not_json(error: &serde_json::Error) -> Invalid {
-    let message = format!("invalid JSON: {error}");
+    let message = format!("invalid JSON: {}", shortened(&error.to_string()));
     Invalid { id: Id::NULL, error: ErrorObject::with_code(ErrorCode::ParseError, message) }
 }
 
@@ -145,7 +145,7 @@ impl<'a> Envelope<'a> {
         let params = match self.params {
             Some(raw) if raw.get() == "null" => None,
             Some(raw) if !raw.get().starts_with(['{', '[']) => {
-                let seen = kind(raw);
+                let seen = if raw.get().starts_with('"') { "a string" } else { kind(raw) };
                 return Err(no_message(id, format_args!("`params` must be an object or an array, not {seen}")));
             }
             params => params,
@@ -156,8 +156,9 @@ impl<'a> Envelope<'a> {
     fn into_response(self, id: Id) -> Result<Response<'a>, Invalid> {
         let outcome = match (self.result, self.error) {
             (Some(result), None) => Ok(result),
-            (None, Some(error)) => Err(serde_json::from_str(error.get())
-                .map_err(|why| no_message(id.clone(), format_args!("`error` is not an error object: {why}")))?),
+            (None, Some(error)) => Err(serde_json::from_str(error.get()).map_err(|why| {
+                no_message(id.clone(), format_args!("`error` is no error object: {}", shortened(&why.to_string())))
+            })?),
             _ => return Err(no_message(id, "a response carries `result` or `error`, not both")),
         };
         Ok(Response { id, outcome })
@@ -177,7 +178,8 @@ fn kind(raw: &RawValue) -> &'static str {
     match raw.get().as_bytes().first() {
         Some(b'{') => "an object",
         Some(b'[') => "an array",
-        Some(b'"') => "a string",
+        // Where a string is wanted, only one that can't be decoded is refused.
+        Some(b'"') => "a string that holds half of a surrogate pair",
         Some(b't' | b'f') => "a boolean",
         Some(b'n') => "null",
         _ => "a number",
@@ -186,7 +188,7 @@ fn kind(raw: &RawValue) -> &'static str {
 
 /// A piece of a peer's text that is safe to repeat in a message.
 fn shortened(text: &str) -> Cow<'_, str> {
-    const LIMIT: usize = 40;
+    const LIMIT: usize = 100;
     match text.char_indices().nth(LIMIT) {
         Some((end, _)) => format!("{}...", &text[..end]).into(),
         None => text.into(),
@@ -231,8 +233,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "lowercase")]
+/// The name of a member. One that can't be decoded, such as half of a surrogate pair, is none of JSON-RPC's.
 enum Member {
     Jsonrpc,
     Method,
@@ -240,8 +241,40 @@ enum Member {
     Id,
     Result,
     Error,
-    #[serde(other)]
     Other,
+}
+
+impl<'de> Deserialize<'de> for Member {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // As bytes: a string would have to be UTF-8, and this need not even be a string that can be decoded.
+        deserializer.deserialize_bytes(MemberVisitor)
+    }
+}
+
+struct MemberVisitor;
+
+impl Visitor<'_> for MemberVisitor {
+    type Value = Member;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_bytes<E>(self, name: &[u8]) -> Result<Member, E> {
+        Ok(match name {
+            b"jsonrpc" => Member::Jsonrpc,
+            b"method" => Member::Method,
+            b"params" => Member::Params,
+            b"id" => Member::Id,
+            b"result" => Member::Result,
+            b"error" => Member::Error,
+            _ => Member::Other,
+        })
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Member, E> {
+        self.visit_bytes(name.as_bytes())
+    }
 }
 
 #[cfg(test)]
@@ -296,6 +329,33 @@ mod tests {
     fn a_member_given_twice_is_an_invalid_request() {
         assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"a","method":"b","id":1}"#), (-32600, "1".into()));
         assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"a","id":1,"id":2}"#), (-32600, "null".into()));
+    }
+
+    #[test]
+    fn half_of_a_surrogate_pair_is_no_string_and_harms_nothing_where_nobody_reads_it() {
+        assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"\ud800","id":1}"#), (-32600, "1".into()));
+        assert_eq!(refusal(r#"{"jsonrpc":"2.0","method":"m","id":"\ud800"}"#), (-32600, "null".into()));
+        let Incoming::Single(Ok(Message::Request(request))) =
+            parse(r#"{"\ud800":1,"jsonrpc":"2.0","method":"m","id":1}"#)
+        else {
+            panic!("not a request")
+        };
+        assert_eq!(request.id, Some(Id::from(1)));
+    }
+
+    #[test]
+    fn what_a_peer_sent_is_not_repeated_at_length() {
+        let long = "\u{200b}".repeat(5000);
+        for text in [
+            format!("\"{long}\" x"),
+            format!(r#"{{"jsonrpc":"2.0","error":"{long}","id":1}}"#),
+            format!(r#"{{"jsonrpc":"{long}","method":"m","id":1}}"#),
+        ] {
+            match parse(&text) {
+                Incoming::Single(Err(invalid)) => assert!(invalid.error.message().len() < 700, "{}", invalid.error),
+                other => panic!("taken: {other:?}"),
+            }
+        }
     }
 
     #[test]

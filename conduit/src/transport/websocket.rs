@@ -20,6 +20,7 @@ use tokio_tungstenite::tungstenite::Error as WsError;
 use super::{Login, ServerState, login, peer_addr, wrong_token};
 use crate::{
     close::{Close, CloseCode},
+    outbox::Text,
     session::{Outgoing, Received, SocketError},
 };
 
@@ -89,7 +90,10 @@ impl Sink<Outgoing> for AxumSocket {
 
     fn start_send(mut self: Pin<&mut Self>, item: Outgoing) -> Result<(), SocketError> {
         let message = match item {
-            Outgoing::Text(text) => Message::Text(text.into()),
+            Outgoing::Text(Text::Own(text)) => Message::Text(text.into()),
+            Outgoing::Text(Text::Shared(bytes)) => {
+                Message::Text(Utf8Bytes::try_from(bytes).expect("what is queued was written as UTF-8"))
+            }
             Outgoing::Close(Close { code, reason }) => {
                 Message::Close(Some(CloseFrame { code: code.as_u16(), reason: reason.into_owned().into() }))
             }

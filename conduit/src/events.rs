@@ -1,0 +1,233 @@
+//! Handlers of events that are closures. Those that are functions with `#[on]` are methods like any other.
+
+use std::{borrow::Cow, convert::Infallible, panic::Location as Caller, sync::Arc};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+use crate::{
+    connection::Connection,
+    context::Call,
+    method::{Location, MethodDescriptor, MethodMeta, Running, Start},
+    protocol::ErrorObject,
+    rpc_error::RpcError,
+    schema::{self, Arguments},
+};
+
+/// The name of the handler that takes every event which no other takes.
+pub(crate) const FALLBACK: &str = "*";
+
+/// One name of an event, or several: what [`on`](crate::ServerBuilder::on) takes.
+pub trait EventNames {
+    /// The names.
+    fn names(self) -> Vec<String>;
+}
+
+impl EventNames for &str {
+    fn names(self) -> Vec<String> {
+        vec![self.to_owned()]
+    }
+}
+
+impl EventNames for String {
+    fn names(self) -> Vec<String> {
+        vec![self]
+    }
+}
+
+impl<const N: usize> EventNames for [&str; N] {
+    fn names(self) -> Vec<String> {
+        self.map(str::to_owned).into()
+    }
+}
+
+/// What a handler may return: nothing, a value that is the ack, or a `Result` of one.
+///
+/// `Kind` tells a `Result` from other values; the compiler finds it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the answer to an event",
+    note = "return `()`, a value that is `Serialize` and `JsonSchema`, or a `Result` of one whose error implements `RpcError`"
+)]
+pub trait Ack<Kind> {
+    /// The ack.
+    type Value: Serialize + JsonSchema + 'static;
+    /// What the handler can fail with.
+    type Error: RpcError + 'static;
+
+    /// The ack, or the failure.
+    fn into_result(self) -> Result<Self::Value, Self::Error>;
+}
+
+/// Marks a plain value as an [`Ack`].
+#[derive(Debug)]
+pub struct Plain;
+
+/// Marks a `Result` as an [`Ack`].
+#[derive(Debug)]
+pub struct Fallible;
+
+impl<T: Serialize + JsonSchema + 'static> Ack<Plain> for T {
+    type Value = T;
+    type Error = Infallible;
+
+    fn into_result(self) -> Result<T, Infallible> {
+        Ok(self)
+    }
+}
+
+impl<T: Serialize + JsonSchema + 'static, E: RpcError + 'static> Ack<Fallible> for Result<T, E> {
+    type Value = T;
+    type Error = E;
+
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+/// A closure that handles an event: `|client: Connection, data: T| async move { .. }`.
+///
+/// With a third parameter between them, a `String`, it also gets the event's name: a handler of several names, or
+/// of `"*"`, wants it.
+#[diagnostic::on_unimplemented(
+    message = "this can't handle an event",
+    note = "a handler is a closure `|client: Connection, data: T| async move {{ .. }}`",
+    note = "`T` is owned, `Deserialize` and `JsonSchema`; the future is `Send`"
+)]
+pub trait EventHandler<Parameters>: Send + Sync + 'static {
+    /// The type of the payload.
+    type Payload: DeserializeOwned + JsonSchema + Send + 'static;
+    /// The type of the ack.
+    type Value: Serialize + JsonSchema + 'static;
+    /// What it can fail with.
+    type Error: RpcError + 'static;
+
+    /// Handles one event.
+    fn handle(
+        &self,
+        client: Connection,
+        event: &str,
+        payload: Self::Payload,
+    ) -> impl Future<Output = Result<Self::Value, Self::Error>> + Send + 'static;
+}
+
+impl<F, Fut, T, R, Kind> EventHandler<(Connection, T, Kind)> for F
+where
+    F: Fn(Connection, T) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = R> + Send + 'static,
+    T: DeserializeOwned + JsonSchema + Send + 'static,
+    R: Ack<Kind>,
+{
+    type Payload = T;
+    type Value = R::Value;
+    type Error = R::Error;
+
+    fn handle(
+        &self,
+        client: Connection,
+        _: &str,
+        payload: T,
+    ) -> impl Future<Output = Result<R::Value, R::Error>> + Send + 'static {
+        let handled = self(client, payload);
+        async move { handled.await.into_result() }
+    }
+}
+
+impl<F, Fut, T, R, Kind> EventHandler<(Connection, String, T, Kind)> for F
+where
+    F: Fn(Connection, String, T) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = R> + Send + 'static,
+    T: DeserializeOwned + JsonSchema + Send + 'static,
+    R: Ack<Kind>,
+{
+    type Payload = T;
+    type Value = R::Value;
+    type Error = R::Error;
+
+    fn handle(
+        &self,
+        client: Connection,
+        event: &str,
+        payload: T,
+    ) -> impl Future<Output = Result<R::Value, R::Error>> + Send + 'static {
+        let handled = self(client, event.to_owned(), payload);
+        async move { handled.await.into_result() }
+    }
+}
+
+/// A closure as a handler in the table of methods.
+pub(crate) fn descriptor<P, H: EventHandler<P>>(
+    names: impl EventNames,
+    handler: H,
+    caller: &Caller<'static>,
+) -> MethodDescriptor {
+    // The table holds what the macros make at compile time. A handler is given once in a program's life, so
+    // what it leaves behind is bounded by the program's text.
+    let events: Vec<&'static str> = names.names().into_iter().map(|name| &*name.leak()).collect();
+    let meta = MethodMeta {
+        name: events.first().copied().unwrap_or_default(),
+        events: events.leak(),
+        description: "",
+        public: false,
+        deprecated: false,
+        timeout: None,
+        location: Location { file: caller.file(), line: caller.line() },
+        borrows: &[],
+    };
+    MethodDescriptor {
+        meta: Box::leak(Box::new(meta)),
+        params: schema::of_payload::<H::Payload>,
+        output: schema::of_output::<H::Value>,
+        output_name: std::any::type_name::<H::Value>,
+        errors: H::Error::describe,
+        start: Start::Closure(Arc::new(move |arguments, params, call| start(&handler, arguments, params, call))),
+    }
+}
+
+fn start<P, H: EventHandler<P>>(
+    handler: &H,
+    arguments: &Arguments,
+    params: Option<&RawValue>,
+    call: Call,
+) -> Result<Running, ErrorObject> {
+    let payload = arguments.read::<H::Payload>(call.method(), params)?;
+    let client: &Connection = call.borrow();
+    let handled = handler.handle(client.clone(), call.method(), payload);
+    Ok(Box::pin(async move {
+        // Holds the call for as long as the handler runs.
+        let _call = call;
+        ack(handled.await)
+    }))
+}
+
+/// The text of what a handler returned.
+pub(crate) fn ack<T: Serialize, E: RpcError>(result: Result<T, E>) -> Result<String, ErrorObject> {
+    let value = result.map_err(|error| error.to_error_object())?;
+    serde_json::to_string(&value)
+        .map_err(|error| ErrorObject::internal(format_args!("the ack can't be serialised: {error}")))
+}
+
+/// The payload of a handler that wants none: whatever is sent is taken.
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+#[serde(from = "serde::de::IgnoredAny")]
+pub struct NoPayload;
+
+impl From<serde::de::IgnoredAny> for NoPayload {
+    fn from(_: serde::de::IgnoredAny) -> Self {
+        Self
+    }
+}
+
+impl JsonSchema for NoPayload {
+    fn schema_name() -> Cow<'static, str> {
+        "NoPayload".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        Schema::from(true)
+    }
+}

@@ -1,0 +1,249 @@
+//! Events both ways: handlers, acks, faults, and what the server sends.
+
+use std::sync::{Arc, Mutex};
+
+use conduit::{CloseCode, Connection, ErrorObject, RpcError, methods, rpc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::support::{Peer, builder, start};
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Chat {
+    #[schemars(length(min = 1))]
+    text: String,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Sent {
+    sent: bool,
+}
+
+/// What handlers saw, in order.
+type Log = Arc<Mutex<Vec<String>>>;
+
+fn note(log: &Log, line: impl Into<String>) {
+    log.lock().expect("nobody panics with the lock").push(line.into());
+}
+
+fn lines(log: &Log) -> Vec<String> {
+    log.lock().expect("nobody panics with the lock").clone()
+}
+
+fn notification(event: &str, params: Value) -> String {
+    json!({ "jsonrpc": "2.0", "method": event, "params": params }).to_string()
+}
+
+#[tokio::test]
+async fn an_event_without_an_id_is_handled_and_not_answered() {
+    let log = Log::default();
+    let seen = Arc::clone(&log);
+    let server = builder(methods![]).open().on("chat", move |_: Connection, data: Chat| {
+        note(&seen, data.text);
+        async {}
+    });
+    let server = start(server).await;
+    let mut peer = Peer::connect(&server).await;
+    peer.send(&notification("chat", json!({ "text": "hello" }))).await;
+    peer.expect_silence().await;
+    assert_eq!(lines(&log), ["hello"]);
+}
+
+#[tokio::test]
+async fn an_event_with_an_id_is_answered_with_what_the_handler_returned() {
+    let server =
+        start(builder(methods![]).open().on("chat", |_: Connection, _: Chat| async { Sent { sent: true } }).on(
+            "later",
+            |_: Connection, n: u8| async move {
+                tokio::task::yield_now().await;
+                n + 1
+            },
+        ))
+        .await;
+    let mut peer = Peer::connect(&server).await;
+    assert_eq!(peer.result("chat", json!({ "text": "x" })).await, json!({ "sent": true }));
+    assert_eq!(peer.result("later", json!([4])).await, 5);
+}
+
+#[tokio::test]
+async fn a_bad_payload_is_told_whether_an_answer_was_asked_for_or_not() {
+    let server = start(builder(methods![]).open().on("chat", |_: Connection, _: Chat| async {})).await;
+    let mut peer = Peer::connect(&server).await;
+    let fault = json!({ "path": "/text", "keyword": "minLength", "message": "\"\" is shorter than 1 character" });
+    let error = peer.error("chat", json!({ "text": "" })).await;
+    assert_eq!((&error["code"], &error["data"]["errors"]), (&json!(-32602), &json!([fault])));
+    peer.send(&notification("chat", json!({ "text": "" }))).await;
+    let told = peer.receive().await;
+    assert_eq!(told, json!({ "jsonrpc": "2.0", "method": "rpc.error", "params": { "event": "chat", "error": error } }));
+}
+
+#[derive(Debug, thiserror::Error, RpcError)]
+enum ChatError {
+    #[error("muted")]
+    #[rpc(code = 7)]
+    Muted,
+}
+
+#[tokio::test]
+async fn a_handler_that_fails_or_panics_is_told_by_an_event() {
+    let server = start(
+        builder(methods![]).open().on("chat", |_: Connection, _: Value| async { Err::<(), _>(ChatError::Muted) }).on(
+            "bug",
+            |_: Connection, _: Value| async {
+                if true {
+                    panic!("on purpose");
+                }
+            },
+        ),
+    )
+    .await;
+    let mut peer = Peer::connect(&server).await;
+    for (event, error) in [
+        ("chat", json!({ "code": 7, "message": "muted" })),
+        ("bug", json!({ "code": -32603, "message": "internal error" })),
+    ] {
+        assert_eq!(peer.error(event, json!({})).await, error);
+        peer.send(&notification(event, json!({}))).await;
+        assert_eq!(peer.receive().await["params"], json!({ "event": event, "error": error }));
+    }
+}
+
+#[tokio::test]
+async fn all_handlers_of_an_event_run_in_order_and_the_first_ack_counts() {
+    let log = Log::default();
+    let (one, two, three) = (Arc::clone(&log), Arc::clone(&log), Arc::clone(&log));
+    let server = builder(methods![])
+        .open()
+        .on("tick", move |_: Connection, _: Value| {
+            let log = Arc::clone(&one);
+            async move {
+                tokio::task::yield_now().await;
+                note(&log, "one");
+            }
+        })
+        .on(["tick", "tock"], move |_: Connection, event: String, n: u8| {
+            note(&two, format!("two {event}"));
+            async move { Some(n) }
+        })
+        .on("tick", move |_: Connection, _: Value| {
+            let log = Arc::clone(&three);
+            async move {
+                note(&log, "three");
+                "three"
+            }
+        });
+    let server = start(server).await;
+    let mut peer = Peer::connect(&server).await;
+    assert_eq!(peer.result("tick", json!([9])).await, 9);
+    assert_eq!(peer.result("tock", json!([8])).await, 8);
+    assert_eq!(lines(&log), ["two tick", "one", "three", "two tock"]);
+}
+
+#[tokio::test]
+async fn the_fallback_sees_the_name_and_the_payload_of_what_nothing_else_handles() {
+    let server = start(
+        builder(methods![])
+            .open()
+            .on("known", |_: Connection, _: Value| async { "known" })
+            .on("*", |_: Connection, event: String, data: Value| async move { json!([event, data]) }),
+    )
+    .await;
+    let mut peer = Peer::connect(&server).await;
+    assert_eq!(peer.result("known", json!({})).await, "known");
+    assert_eq!(peer.result("else", json!({ "a": 1 })).await, json!(["else", { "a": 1 }]));
+}
+
+#[tokio::test]
+async fn an_unknown_event_is_an_error_with_an_id_and_ignored_without() {
+    let server = start(builder(methods![]).open()).await;
+    let mut peer = Peer::connect(&server).await;
+    peer.send(&notification("nothing", json!({}))).await;
+    peer.expect_silence().await;
+    assert_eq!(peer.error("nothing", json!({})).await["code"], -32601);
+}
+
+#[tokio::test]
+async fn events_ask_for_a_login_as_methods_do() {
+    let server = start(builder(methods![]).password("p").on("chat", |_: Connection, _: Value| async {})).await;
+    let mut peer = Peer::connect(&server).await;
+    peer.send(&notification("chat", json!({}))).await;
+    assert_eq!(peer.receive().await["params"]["error"]["code"], -32001);
+}
+
+#[rpc]
+async fn chat() {}
+
+#[test]
+fn a_method_and_an_event_of_one_name_are_refused() {
+    let server = builder(methods![chat]).open().on("chat", |_: Connection, _: Value| async {}).build();
+    let message = server.expect_err("the server does not build").to_string();
+    assert!(message.contains("`chat` is a method (") && message.contains("events.rs:"), "{message}");
+}
+
+#[tokio::test]
+async fn events_are_in_the_discovery_document() {
+    let server =
+        start(builder(methods![]).open().on("chat", |_: Connection, _: Chat| async { Sent { sent: true } })).await;
+    let document = Peer::connect(&server).await.result("rpc.discover", json!([])).await;
+    let event = &document["x-events"][0];
+    assert_eq!((&event["name"], &event["payload"]["required"]), (&json!("chat"), &json!(["text"])));
+    assert_eq!(event["ack"]["required"], json!(["sent"]));
+}
+
+#[tokio::test]
+async fn the_server_sends_payloads_of_every_kind() {
+    let server = start(builder(methods![]).open().on("go", |client: Connection, _: Value| async move {
+        client.send("object", &json!({ "a": 1 }));
+        client.send("text", "hello");
+        client.send("nothing", &());
+    }))
+    .await;
+    let mut peer = Peer::connect(&server).await;
+    peer.send(&notification("go", json!({}))).await;
+    assert_eq!(peer.receive().await, json!({ "jsonrpc": "2.0", "method": "object", "params": { "a": 1 } }));
+    assert_eq!(peer.receive().await, json!({ "jsonrpc": "2.0", "method": "text", "params": ["hello"] }));
+    assert_eq!(peer.receive().await, json!({ "jsonrpc": "2.0", "method": "nothing" }));
+}
+
+#[rpc]
+async fn ask_back(client: &Connection, question: String) -> Result<String, ErrorObject> {
+    client.call::<String>("answer", (question,)).await.map_err(|error| match error.object() {
+        Some(object) => object.clone(),
+        None => ErrorObject::new(1, error.to_string()),
+    })
+}
+
+#[tokio::test]
+async fn a_method_may_call_the_client_that_calls_it() {
+    let server = start(builder(methods![ask_back]).open()).await;
+    let mut peer = Peer::connect(&server).await;
+    for (answer, outcome) in [
+        (json!({ "result": "fine" }), json!({ "result": "fine" })),
+        (json!({ "error": { "code": 3, "message": "busy" } }), json!({ "error": { "code": 3, "message": "busy" } })),
+    ] {
+        peer.send(r#"{"jsonrpc":"2.0","method":"ask_back","params":["how are you"],"id":"mine"}"#).await;
+        let question = peer.receive().await;
+        assert_eq!((&question["method"], &question["params"]), (&json!("answer"), &json!(["how are you"])));
+        let mut response = json!({ "jsonrpc": "2.0", "id": question["id"] });
+        response.as_object_mut().expect("an object").extend(answer.as_object().expect("an object").clone());
+        peer.send(&response.to_string()).await;
+        let mut expected = json!({ "jsonrpc": "2.0", "id": "mine" });
+        expected.as_object_mut().expect("an object").extend(outcome.as_object().expect("an object").clone());
+        assert_eq!(peer.receive().await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_handler_can_disconnect_its_own_client() {
+    let server = start(builder(methods![]).open().on("bye", |client: Connection, _: Value| async move {
+        client.send("last", "words");
+        client.disconnect(CloseCode::from(4321), "as you wish");
+    }))
+    .await;
+    let mut peer = Peer::connect(&server).await;
+    peer.send(&notification("bye", json!({}))).await;
+    assert_eq!(peer.receive().await["params"], json!(["words"]));
+    let frame = peer.closed().await.expect("a close frame with a code");
+    assert_eq!((u16::from(frame.code), frame.reason.as_str()), (4321, "as you wish"));
+}
