@@ -82,7 +82,7 @@ async fn a_method_is_listed_with_everything_that_its_caller_needs() {
     assert_eq!(
         params["properties"]["times"],
         json!({
-            "description": "How often.", "type": "integer", "format": "uint8", "minimum": 1, "maximum": 9, "default": 1
+            "description": "How often.", "type": "integer", "minimum": 1, "maximum": 9, "default": 1
         })
     );
     assert_eq!(params["properties"]["note"]["type"], json!(["string", "null"]));

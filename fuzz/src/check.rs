@@ -77,6 +77,7 @@ fn check_response(response: &Response<'_>) {
 /// The refusal is a valid answer.
 fn check_invalid(invalid: &Invalid) {
     check_id(&invalid.id);
+    assert!(invalid.error.message().len() < 700, "a peer's text is repeated at length");
     let answer = error_text(&invalid.id, &invalid.error);
     assert_same_response(&Response { id: invalid.id.clone(), outcome: Err(invalid.error.clone()) }, &answer);
 }

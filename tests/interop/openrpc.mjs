@@ -14,9 +14,6 @@ const document = await client.call("rpc.discover");
 const methods = await client.call("listall");
 
 const ajv = addFormats(new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }));
-// Formats of numbers are annotations, but ajv refuses to compile what it does not know.
-const numberFormats = ["uint8", "uint16", "uint64"];
-numberFormats.forEach((format) => ajv.addFormat(format, true));
 
 /** Every schema of an OpenRPC document, by where it stands. */
 function* schemas({ methods, components }) {
@@ -77,8 +74,7 @@ await fact("a call that the document allows is answered, and the answer is what 
   assert(check(user), ajv.errorsText(check.errors));
 });
 await fact("a validator made from the document refuses what the server refuses", () => {
-  const withoutFormats = JSON.stringify(resolved, (key, value) => (numberFormats.includes(value) ? undefined : value));
-  const validator = new MethodCallValidator(JSON.parse(withoutFormats));
+  const validator = new MethodCallValidator(resolved);
   const faults = (params) => validator.validate("user.create", params).length;
   assert.equal(faults({ username: "ada", email: "ada@example.org", age: 36 }), 0);
   assert.equal(faults(["ada", "ada@example.org", 36, false, "member", null]), 0);

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// Longer lists of values than this are cut.
 const VALUES: usize = 8;
@@ -176,16 +176,18 @@ fn length(schema: &Map<String, Value>, min: &str, max: &str) -> String {
     }
 }
 
-/// `0..=150`, `1..`, `..=9`, `..1.0`; `None` when the bounds are none, or those of the machine's type.
+/// The range of a number; `None` for one that only its machine type has.
 fn range(schema: &Map<String, Value>) -> Option<String> {
-    let bound = |keyword: &str| schema.get(keyword).filter(|bound| bound.is_number());
-    let (min, above) = (bound("minimum"), bound("exclusiveMinimum"));
-    let (max, below) = (bound("maximum"), bound("exclusiveMaximum"));
-    let (machine_min, machine_max) = machine_bounds(schema);
-    let is_set = |bound: Option<&Value>, machine: Option<i128>| {
-        bound.and_then(Value::as_number).is_some_and(|bound| machine.is_none() || bound.as_i128() != machine)
-    };
-    if above.is_none() && below.is_none() && !is_set(min, machine_min) && !is_set(max, machine_max) {
+    let bound = |keyword: &str| schema.get(keyword).and_then(Value::as_number);
+    let (above, below) = (bound("exclusiveMinimum"), bound("exclusiveMaximum"));
+    let (mut min, mut max) = (bound("minimum"), bound("maximum"));
+    if MACHINE.iter().any(|&range| (min.and_then(Number::as_i128), max.and_then(Number::as_i128)) == range) {
+        (min, max) = (None, None);
+    }
+    // Beside a bound that somebody chose, the far end of 32 or 64 bits says nothing.
+    min = min.filter(|min| min.as_i128().is_none_or(|min| min > i32::MIN.into()));
+    max = max.filter(|max| max.as_i128().is_none_or(|max| max < i32::MAX.into()));
+    if min.or(max).or(above).or(below).is_none() {
         return None;
     }
     let mut text = String::new();
@@ -203,24 +205,17 @@ fn range(schema: &Map<String, Value>) -> Option<String> {
     Some(text)
 }
 
-/// The bounds that a machine's integer has of itself.
-fn machine_bounds(schema: &Map<String, Value>) -> (Option<i128>, Option<i128>) {
-    fn of<T: Into<i128>>(min: T, max: T) -> (Option<i128>, Option<i128>) {
-        (Some(min.into()), Some(max.into()))
-    }
-    match schema.get("format").and_then(Value::as_str).unwrap_or_default() {
-        "uint8" => of(u8::MIN, u8::MAX),
-        "int8" => of(i8::MIN, i8::MAX),
-        "uint16" => of(u16::MIN, u16::MAX),
-        "int16" => of(i16::MIN, i16::MAX),
-        "uint32" => of(u32::MIN, u32::MAX),
-        "int32" => of(i32::MIN, i32::MAX),
-        "uint64" | "uint" => of(u64::MIN, u64::MAX),
-        "int64" | "int" => of(i64::MIN, i64::MAX),
-        "uint128" => (Some(0), None),
-        _ => (None, None),
-    }
-}
+/// The ranges of Rust's integers.
+const MACHINE: [(Option<i128>, Option<i128>); 8] = [
+    (Some(i8::MIN as i128), Some(i8::MAX as i128)),
+    (Some(i16::MIN as i128), Some(i16::MAX as i128)),
+    (Some(i32::MIN as i128), Some(i32::MAX as i128)),
+    (Some(i64::MIN as i128), Some(i64::MAX as i128)),
+    (Some(0), Some(u8::MAX as i128)),
+    (Some(0), Some(u16::MAX as i128)),
+    (Some(0), Some(u32::MAX as i128)),
+    (Some(0), Some(u64::MAX as i128)),
+];
 
 #[cfg(test)]
 mod tests {
@@ -249,10 +244,12 @@ mod tests {
 
     #[test]
     fn numbers_show_the_bounds_that_somebody_set() {
-        let u8 = |min: u8, max: u8| json!({"type": "integer", "format": "uint8", "minimum": min, "maximum": max});
+        let u8 = |min: u8, max: u8| json!({"type": "integer", "minimum": min, "maximum": max});
         check([
             (json!({"type": "integer", "format": "int64"}), "integer"),
-            (json!({"type": "integer", "format": "uint64", "minimum": 0}), "integer"),
+            (json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}), "integer"),
+            (json!({"type": "integer", "minimum": 1, "maximum": u64::MAX}), "1.."),
+            (json!({"type": "integer", "minimum": 0}), "0.."),
             (u8(0, 255), "integer"),
             (u8(0, 150), "0..=150"),
             (u8(1, 255), "1..=255"),

@@ -49,11 +49,10 @@ const KNOWN: &[&str] = &[
 ];
 
 /// Keywords of [`KNOWN`] that are checked by a validator of their own.
-pub(super) const LEAVES: &[&str] =
-    &["exclusiveMaximum", "exclusiveMinimum", "format", "maximum", "minimum", "multipleOf", "pattern", "uniqueItems"];
+pub(crate) const LEAVES: &[&str] = &["format", "multipleOf", "pattern", "uniqueItems"];
 
 /// A validator by jsonschema as conduit has it: draft 2020-12, formats asserted, nothing fetched.
-pub(super) fn validator(schema: &Value) -> Result<Validator, String> {
+pub(crate) fn validator(schema: &Value) -> Result<Validator, String> {
     jsonschema::options()
         .with_draft(jsonschema::Draft::Draft202012)
         .should_validate_formats(true)
@@ -62,19 +61,19 @@ pub(super) fn validator(schema: &Value) -> Result<Validator, String> {
 }
 
 /// Whether a schema holds keywords that only jsonschema knows.
-pub(super) fn is_foreign(schema: &Map<String, Value>) -> bool {
+pub(crate) fn is_foreign(schema: &Map<String, Value>) -> bool {
     schema.keys().any(|key| !KNOWN.contains(&key.as_str()) && !key.starts_with("x-"))
 }
 
 /// Validators for the leaves of one schema, compiled when the schema is.
 #[derive(Debug, Default)]
-pub(super) struct Leaves {
+pub(crate) struct Leaves {
     /// By the text of what they check: `{"format":"email"}`.
     validators: HashMap<String, Validator>,
 }
 
 impl Leaves {
-    pub(super) fn of(root: &Value) -> Self {
+    pub(crate) fn of(root: &Value) -> Self {
         let mut leaves = Self::default();
         leaves.collect(root, root.get("$defs"));
         leaves
@@ -115,12 +114,12 @@ impl Leaves {
     }
 
     /// Whether `value` passes one keyword of [`LEAVES`].
-    pub(super) fn passes(&self, keyword: &str, limit: &Value, value: &Value) -> bool {
+    pub(crate) fn passes(&self, keyword: &str, limit: &Value, value: &Value) -> bool {
         self.validators.get(&json!({keyword: limit}).to_string()).is_none_or(|it| it.is_valid(value))
     }
 
     /// The validator of a schema that [is foreign](is_foreign).
-    pub(super) fn foreign(&self, schema: &Map<String, Value>) -> Option<&Validator> {
+    pub(crate) fn foreign(&self, schema: &Map<String, Value>) -> Option<&Validator> {
         self.validators.get(&Value::Object(schema.clone()).to_string())
     }
 }

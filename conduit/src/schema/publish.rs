@@ -3,27 +3,33 @@
 use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::transform_subschemas};
 use serde_json::{Map, Value, json};
 
-/// The schema of a method's arguments, or of an event's payload.
+/// The schema of a method's arguments.
 ///
 /// It says all that is enforced: no argument beyond those declared, and of integers the range that their
 /// Rust type has. It does not say what only matters to a schema that stands by itself (`$schema`, `title`).
 pub(crate) fn of_arguments<P: JsonSchema>() -> Value {
-    let mut schema = SchemaSettings::draft2020_12().for_deserialize().into_generator().into_root_schema_for::<P>();
-    tighten(&mut schema);
-    let mut schema = schema.to_value();
+    let mut schema = of_payload::<P>();
     if let Value::Object(root) = &mut schema {
-        root.shift_remove("$schema");
-        let title = root.shift_remove("title");
-        name_recursion(root, title.as_ref().and_then(Value::as_str).unwrap_or("root"));
+        root.shift_remove("title");
         close(root);
     }
     schema
 }
 
+/// The schema of an event's payload: one value of any type.
+pub(crate) fn of_payload<T: JsonSchema>() -> Value {
+    embeddable(SchemaSettings::draft2020_12().for_deserialize().into_generator().into_root_schema_for::<T>())
+}
+
 /// The schema of what a method answers with.
 #[must_use]
 pub fn of_output<T: JsonSchema>() -> Value {
-    let schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
+    embeddable(SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>())
+}
+
+/// A schema that says all, and can be part of a document.
+fn embeddable(mut schema: Schema) -> Value {
+    tighten(&mut schema);
     let mut schema = schema.to_value();
     if let Value::Object(root) = &mut schema {
         root.shift_remove("$schema");
@@ -47,7 +53,19 @@ fn tighten(schema: &mut Schema) {
             }
         }
     }
+    // The range says what these say, and validators that know only registered formats refuse them.
+    if schema.get("format").and_then(Value::as_str).is_some_and(is_unregistered) {
+        schema.remove("format");
+    }
     transform_subschemas(&mut tighten, schema);
+}
+
+/// The formats of integers that schemars has beyond `int32` and `int64` of OpenAPI's format registry.
+fn is_unregistered(format: &str) -> bool {
+    matches!(
+        format,
+        "int8" | "int16" | "int" | "int128" | "uint8" | "uint16" | "uint32" | "uint64" | "uint" | "uint128"
+    )
 }
 
 fn is_integer(types: &Value) -> bool {

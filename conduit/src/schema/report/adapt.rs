@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::keyword::{list, map, types};
+use crate::schema::keyword::{Integer, integer, list, map, types};
 
 /// `$ref`s and unions that are followed for one value.
 const MAX_STEPS: usize = 8;
@@ -10,7 +10,7 @@ const MAX_STEPS: usize = 8;
 /// Writes integers as integers: `1.0` is one to JSON Schema, and not to serde.
 ///
 /// Only where the schema speaks of integers, so that a value of free form stays as it was sent.
-pub(super) fn integers(root: &Value, value: &mut Value) {
+pub(crate) fn integers(root: &Value, value: &mut Value) {
     adapt(root, root, value, MAX_STEPS);
 }
 
@@ -60,21 +60,4 @@ fn others(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
 fn wants_integer(schema: &Map<String, Value>) -> bool {
     let has = |wanted| schema.get("type").is_some_and(|keyword| types(keyword).any(|name| name == wanted));
     has("integer") && !has("number")
-}
-
-/// The integer that a float is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Integer {
-    Negative(i64),
-    Positive(u64),
-}
-
-/// An `f64` without a fraction, if it is in the range of `i64` or `u64`.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is looked at before")]
-pub(super) fn integer(float: f64) -> Option<Integer> {
-    const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
-    if float.fract() != 0.0 || !(-TWO_POW_63..2.0 * TWO_POW_63).contains(&float) {
-        return None;
-    }
-    Some(if float < 0.0 { Integer::Negative(float as i64) } else { Integer::Positive(float as u64) })
 }

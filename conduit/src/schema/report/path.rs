@@ -9,7 +9,7 @@ const MAX_KEY: usize = 100;
 ///
 /// It is a list on the stack: nothing is allocated for places where nothing is wrong.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Path<'a> {
+pub(crate) enum Path<'a> {
     Root,
     /// The root of arguments sent by position, by their names: a first step by name displays as the index.
     Positional(&'a [&'a str]),
@@ -20,16 +20,16 @@ pub(super) enum Path<'a> {
 }
 
 impl<'a> Path<'a> {
-    pub(super) fn key(&'a self, key: &'a str) -> Self {
+    pub(crate) fn key(&'a self, key: &'a str) -> Self {
         Self::Key(self, key)
     }
 
-    pub(super) fn index(&'a self, index: usize) -> Self {
+    pub(crate) fn index(&'a self, index: usize) -> Self {
         Self::Index(self, index)
     }
 
     /// How many steps it is from the root.
-    pub(super) fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         match self {
             Self::Root | Self::Positional(_) | Self::Wrapped => 0,
             Self::Key(parent, _) | Self::Index(parent, _) => parent.depth() + 1,
@@ -37,7 +37,7 @@ impl<'a> Path<'a> {
     }
 
     /// The argument that this is, or is part of, when it was sent without its name.
-    pub(super) fn unnamed_argument(&self) -> Option<&'a str> {
+    pub(crate) fn unnamed_argument(&self) -> Option<&'a str> {
         match *self {
             Self::Key(Self::Positional(_), key) => Some(key),
             Self::Key(parent, _) | Self::Index(parent, _) => parent.unnamed_argument(),

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde_json::{Map, Value};
 
-use super::keyword::types;
+use crate::schema::keyword::types;
 
 /// How much of a peer's own text a message repeats, in characters.
 const MAX_REPEATED: usize = 60;
@@ -13,38 +13,38 @@ const MAX_REPEATED: usize = 60;
 const MAX_LISTED: usize = 10;
 
 /// A value as it is repeated to its sender: small ones as JSON, structured ones by their kind.
-pub(super) fn shown(value: &Value) -> String {
+pub(crate) fn shown(value: &Value) -> String {
     match value {
         Value::Array(_) => "an array".into(),
         Value::Object(_) => "an object".into(),
         Value::String(text) => {
             let short = shortened(text);
-            format!("{}{}", Value::from(&*short), if short.len() < text.len() { "..." } else { "" })
+            format!("{}{}", Value::from(short), if short.len() < text.len() { "..." } else { "" })
         }
         scalar => scalar.to_string(),
     }
 }
 
 /// A name in backticks, shortened.
-pub(super) fn named(name: &str) -> String {
+pub(crate) fn named(name: &str) -> String {
     let short = shortened(name);
     format!("`{short}{}`", if short.len() < name.len() { "..." } else { "" })
 }
 
 /// The beginning of a peer's text.
-pub(super) fn shortened(text: &str) -> &str {
+pub(crate) fn shortened(text: &str) -> &str {
     text.char_indices().nth(MAX_REPEATED).map_or(text, |(end, _)| &text[..end])
 }
 
 /// `3 items`, `1 item`.
-pub(super) fn count(number: impl fmt::Display, noun: &str) -> String {
+pub(crate) fn count(number: impl fmt::Display, noun: &str) -> String {
     let number = number.to_string();
     let plural = if number == "1" { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }
 
 /// `a, b or c`
-pub(super) fn any_of<S: AsRef<str>>(parts: &[S]) -> String {
+pub(crate) fn any_of<S: AsRef<str>>(parts: &[S]) -> String {
     match parts {
         [] => "nothing".into(),
         [one] => one.as_ref().to_owned(),
@@ -56,13 +56,13 @@ pub(super) fn any_of<S: AsRef<str>>(parts: &[S]) -> String {
 }
 
 /// `` `a`, `b` ``, or nothing when it would be too long to help.
-pub(super) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
     let names: Vec<String> = names.take(MAX_LISTED + 1).map(named).collect();
     (1..=MAX_LISTED).contains(&names.len()).then(|| names.join(", "))
 }
 
 /// The name among `known` that was probably meant.
-pub(super) fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // The distance takes time in the product of the lengths, and this name is a peer's.
     if name.len() > MAX_REPEATED {
         return None;
@@ -75,13 +75,13 @@ pub(super) fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 }
 
 /// A value of another type than the `type` keyword wants.
-pub(super) fn wrong_type(wanted: &Value, value: &Value) -> String {
+pub(crate) fn wrong_type(wanted: &Value, value: &Value) -> String {
     let wanted: Vec<&str> = types(wanted).map(a_type).collect();
     format!("expected {}, got {}", any_of(&wanted), shown(value))
 }
 
 /// A value that is none of the options of an `enum`.
-pub(super) fn wrong_choice(options: &[Value], value: &Value) -> String {
+pub(crate) fn wrong_choice(options: &[Value], value: &Value) -> String {
     match value {
         Value::String(name) => unknown_variant(name, options.iter().filter_map(Value::as_str)),
         value => format!("expected {}, got {}", any_of(&options.iter().map(shown).collect::<Vec<_>>()), shown(value)),
@@ -89,7 +89,7 @@ pub(super) fn wrong_choice(options: &[Value], value: &Value) -> String {
 }
 
 /// A name that nothing declares.
-pub(super) fn unknown<'a>(noun: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+pub(crate) fn unknown<'a>(noun: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     let hint = match (closest(name, known.clone()), listed(known)) {
         (Some(near), _) => format!("; did you mean `{near}`?"),
         (None, Some(list)) if list.contains(", ") => format!("; the {noun}s are {list}"),
@@ -100,7 +100,7 @@ pub(super) fn unknown<'a>(noun: &str, name: &str, known: impl Iterator<Item = &'
 }
 
 /// What a variant's name is answered with that is none.
-pub(super) fn unknown_variant<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+pub(crate) fn unknown_variant<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     let hint = match (listed(known.clone()), closest(name, known)) {
         (Some(list), _) if list.contains(", ") => format!(", expected one of {list}"),
         (Some(only), _) => format!(", expected {only}"),
@@ -111,7 +111,7 @@ pub(super) fn unknown_variant<'a>(name: &str, known: impl Iterator<Item = &'a st
 }
 
 /// A JSON type with its article.
-pub(super) fn a_type(name: &str) -> &str {
+pub(crate) fn a_type(name: &str) -> &str {
     match name {
         "null" => "null",
         "boolean" => "a boolean",
@@ -125,7 +125,7 @@ pub(super) fn a_type(name: &str) -> &str {
 }
 
 /// What a string of this format is.
-pub(super) fn a_format(format: &str) -> Cow<'_, str> {
+pub(crate) fn a_format(format: &str) -> Cow<'_, str> {
     Cow::Borrowed(match format {
         "email" | "idn-email" => "an email address",
         "uri" | "iri" => "a URI",
@@ -145,7 +145,7 @@ pub(super) fn a_format(format: &str) -> Cow<'_, str> {
 }
 
 /// What a schema takes, in a few words, for a list of alternatives.
-pub(super) fn a_shape(schema: &Map<String, Value>) -> String {
+pub(crate) fn a_shape(schema: &Map<String, Value>) -> String {
     if let Some(value) = schema.get("const") {
         return value.to_string();
     }

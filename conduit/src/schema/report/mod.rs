@@ -1,19 +1,39 @@
-//! Params that serde or the quick check did not like: what is wrong with them, or that nothing is.
+//! Params that the quick check did not like: all that is wrong with them, or that nothing is.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `text.rs` | the text as a `Value`, and what no `Value` can hold |
+//! | `adapt.rs` | a valid value in a form that serde takes |
+//! | `explain.rs` | what a schema has against a value, keyword by keyword |
+//! | `union.rs`, `branch.rs` | which branch of an enum was meant |
+//! | `wording.rs`, `path.rs`, `found.rs` | how it is told |
+
+mod adapt;
+mod branch;
+pub(crate) mod explain;
+mod found;
+pub(crate) mod path;
+pub(crate) mod text;
+mod union;
+mod wording;
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    Arguments, Shape, adapt,
-    explain::{Explainer, Found, Problem},
-    keyword::{has_type, map},
+use self::{
+    explain::Explainer,
+    found::{Found, Problem},
     path::Path,
-    text::{self, Flaw},
+    text::Flaw,
     wording::{count, shortened},
+};
+use super::{
+    Arguments, Shape,
+    keyword::{has_type, map},
 };
 use crate::protocol::{ErrorCode, ErrorObject};
 
 /// Params as they were sent, and as the value that the schema is about.
-pub(super) struct Sent<'s> {
+pub(crate) struct Sent<'s> {
     value: Value,
     form: Form<'s>,
     /// What is wrong in any schema's eyes.
@@ -31,7 +51,7 @@ enum Form<'s> {
 }
 
 impl<'s> Sent<'s> {
-    pub(super) fn read(arguments: &'s Arguments, text: &str) -> Self {
+    pub(crate) fn read(arguments: &'s Arguments, text: &str) -> Self {
         let mut found = Found::default();
         let mut too_deep = false;
         let value = text::read(text, &mut |at, flaw| {
@@ -71,7 +91,7 @@ impl<'s> Sent<'s> {
     }
 
     /// Whether it is what the schema asks for.
-    pub(super) fn is_valid(&self, arguments: &Arguments) -> bool {
+    pub(crate) fn is_valid(&self, arguments: &Arguments) -> bool {
         self.found.total == 0 && arguments.validator.is_valid(&self.value)
     }
 
@@ -84,7 +104,7 @@ impl<'s> Sent<'s> {
     }
 
     /// All that is wrong, where something is.
-    pub(super) fn refusal(mut self, arguments: &'s Arguments, method: &str) -> ErrorObject {
+    pub(crate) fn refusal(mut self, arguments: &'s Arguments, method: &str) -> ErrorObject {
         let mut found = std::mem::take(&mut self.found);
         if self.too_deep {
             return refusal(method, found);
@@ -92,27 +112,29 @@ impl<'s> Sent<'s> {
         let root = self.root();
         let mut explainer = Explainer::new(&arguments.schema, &arguments.leaves, arguments.shape == Shape::Named);
         explainer.check(&arguments.schema, &self.value, &root);
+        let gave_up = explainer.gave_up();
         let unreadable: Vec<String> = found.problems.iter().map(|problem| problem.path.clone()).collect();
         found.append(explainer.found.without(&unreadable));
-        if found.total == 0
-            && let Err(error) = arguments.validator.validate(&self.value)
-        {
-            // Out of fuel, or a keyword that only jsonschema knows in a place that only it can find.
-            let message = shortened(&error.masked().to_string()).to_owned();
-            found.add(&root, error.kind().keyword(), || message);
-            found.problems[0].path.push_str(&error.instance_path().to_string());
+        if found.total > 0 {
+            return refusal(method, found);
+        }
+        if gave_up {
+            found.add(&root, "type", || "not of an allowed shape; in which part would take too long to find".into());
+        } else if let Err(error) = arguments.validator.validate(&self.value) {
+            // A keyword that only jsonschema knows, in a place that only it can find.
+            found.add_foreign(&root, &error);
         }
         refusal(method, found)
     }
 
     /// The text of a value that is valid, in a form that serde takes, with all arguments named.
-    pub(super) fn adapted(&mut self, arguments: &Arguments) -> String {
+    pub(crate) fn adapted(&mut self, arguments: &Arguments) -> String {
         adapt::integers(&arguments.schema, &mut self.value);
         self.value.to_string()
     }
 
     /// What serde refuses of what the schema takes: a type can be narrower than a schema says (`IpAddr`).
-    pub(super) fn refusal_by_serde(&self, method: &str, error: &serde_json::Error, trail: &[usize]) -> ErrorObject {
+    pub(crate) fn refusal_by_serde(&self, method: &str, error: &serde_json::Error, trail: &[usize]) -> ErrorObject {
         let message = error.to_string();
         // The line and the column are those of a text that the caller does not know.
         let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
@@ -138,12 +160,12 @@ fn follow(trail: &[usize], value: &Value, at: &Path<'_>, arrive: &mut dyn FnMut(
 }
 
 /// Whether a payload of this schema may be an array, and so travels as it is.
-pub(super) fn takes_arrays(schema: &Value) -> bool {
+pub(crate) fn takes_arrays(schema: &Value) -> bool {
     schema.get("type").is_some_and(|types| has_type(types, &json!([])))
 }
 
 /// The names of the arguments, in their order.
-pub(super) fn properties(schema: &Value) -> impl Iterator<Item = &str> {
+pub(crate) fn properties(schema: &Value) -> impl Iterator<Item = &str> {
     let properties = schema.as_object().and_then(|schema| map(schema, "properties"));
     properties.into_iter().flat_map(Map::keys).map(String::as_str)
 }

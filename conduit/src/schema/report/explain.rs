@@ -4,103 +4,59 @@
 //! know left to jsonschema again. jsonschema's own list of errors won't do: it is made whole before the first
 //! can be looked at (a megabyte of wrong items costs hundreds), and its order is that of the keywords.
 
-use serde::Serialize;
-use serde_json::{Map, Value};
+use std::cmp::Ordering::{Equal, Greater, Less};
+
+use serde_json::{Map, Number, Value};
 
 use super::{
     branch::Branches,
-    keyword::{equal, has_type, limit, list, map},
-    leaf::{Leaves, is_foreign},
+    found::Found,
     path::Path,
-    wording::{a_format, count, shortened, shown, unknown, wrong_choice, wrong_type},
+    wording::{a_format, count, shown, unknown, wrong_choice, wrong_type},
+};
+use crate::schema::{
+    keyword::{compare, equal, has_type, limit, list, map},
+    leaf::{Leaves, is_foreign},
 };
 
-/// Problems beyond this many are counted, not told.
-const MAX_PROBLEMS: usize = 50;
-
-/// Schemas that are looked at for one report. Enums of enums would otherwise take time that grows with a power
-/// of their depth.
+/// Schemas that are tried for one report. Trying the branches of enums within enums would otherwise take time that
+/// grows with a power of their depth.
 const FUEL: usize = 100_000;
 
 /// `$ref`, `allOf` and the like that may apply to one value, one within the other.
 const MAX_APPLIED: usize = 16;
 
-/// One thing that is wrong.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Problem {
-    pub(super) path: String,
-    pub(super) keyword: String,
-    pub(super) message: String,
-    #[serde(skip)]
-    pub(super) depth: usize,
-}
-
-/// What was found: the first problems, and how many there are in all.
-#[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) problems: Vec<Problem>,
-    pub(super) total: usize,
-}
-
-impl Found {
-    pub(super) fn add(&mut self, at: &Path<'_>, keyword: &str, message: impl FnOnce() -> String) {
-        self.total += 1;
-        if self.problems.len() < MAX_PROBLEMS {
-            let (path, depth, mut message) = (at.to_string(), at.depth(), message());
-            if let Some(argument) = at.unnamed_argument()
-                && (depth > 1 || keyword != "required")
-            {
-                message = format!("`{argument}`: {message}");
-            }
-            self.problems.push(Problem { path, keyword: keyword.to_owned(), message, depth });
-        }
-    }
-
-    pub(super) fn append(&mut self, other: Self) {
-        let room = MAX_PROBLEMS - self.problems.len();
-        self.problems.extend(other.problems.into_iter().take(room));
-        self.total += other.total;
-    }
-
-    /// Leaves out what lies at or below one of `places`.
-    pub(super) fn without(mut self, places: &[String]) -> Self {
-        let told = self.problems.len();
-        let below = |path: &str, place: &String| {
-            path.strip_prefix(&**place).is_some_and(|it| it.is_empty() || it.starts_with('/'))
-        };
-        self.problems.retain(|problem| !places.iter().any(|place| !place.is_empty() && below(&problem.path, place)));
-        self.total -= told - self.problems.len();
-        self
-    }
-
-    /// How many were found and are not told.
-    pub(super) fn untold(&self) -> usize {
-        self.total - self.problems.len()
-    }
-}
-
 /// Looks for what is wrong.
-pub(super) struct Explainer<'s> {
-    pub(super) branches: Branches<'s>,
+pub(crate) struct Explainer<'s> {
+    pub(crate) branches: Branches<'s>,
     leaves: &'s Leaves,
     /// Whether the members of the root are arguments; else they are fields, as everywhere below.
     arguments: bool,
-    pub(super) found: Found,
+    pub(crate) found: Found,
+    trying: bool,
     fuel: usize,
     applied: usize,
 }
 
 impl<'s> Explainer<'s> {
-    pub(super) fn new(root: &'s Value, leaves: &'s Leaves, arguments: bool) -> Self {
-        Self { branches: Branches { root }, leaves, arguments, found: Found::default(), fuel: FUEL, applied: 0 }
+    pub(crate) fn new(root: &'s Value, leaves: &'s Leaves, arguments: bool) -> Self {
+        Self {
+            branches: Branches { root },
+            leaves,
+            arguments,
+            found: Found::default(),
+            trying: false,
+            fuel: FUEL,
+            applied: 0,
+        }
     }
 
     /// Adds what `schema` has against `value`.
-    pub(super) fn check(&mut self, schema: &'s Value, value: &Value, at: &Path<'_>) {
-        if self.fuel == 0 || self.applied == MAX_APPLIED {
+    pub(crate) fn check(&mut self, schema: &'s Value, value: &Value, at: &Path<'_>) {
+        if self.applied == MAX_APPLIED || self.trying && self.fuel == 0 {
             return;
         }
-        self.fuel -= 1;
+        self.fuel -= usize::from(self.trying);
         self.applied += 1;
         match schema {
             Value::Object(schema) => self.keywords(schema, value, at),
@@ -110,10 +66,16 @@ impl<'s> Explainer<'s> {
         self.applied -= 1;
     }
 
+    /// Whether the report may lack something, as it would have taken too long to find.
+    pub(crate) fn gave_up(&self) -> bool {
+        self.fuel == 0
+    }
+
     /// What `schema` has against `value`, without adding it.
-    pub(super) fn attempt(&mut self, schema: &'s Value, value: &Value, at: &Path<'_>) -> Found {
-        let before = std::mem::take(&mut self.found);
+    pub(crate) fn attempt(&mut self, schema: &'s Value, value: &Value, at: &Path<'_>) -> Found {
+        let (before, trying) = (std::mem::take(&mut self.found), std::mem::replace(&mut self.trying, true));
         self.check(schema, value, at);
+        self.trying = trying;
         std::mem::replace(&mut self.found, before)
     }
 
@@ -130,7 +92,7 @@ impl<'s> Explainer<'s> {
         self.choices(schema, value, at);
         match value {
             Value::String(text) => self.string(schema, text, value, at),
-            Value::Number(_) => self.number(schema, value, at),
+            Value::Number(number) => self.number(schema, number, value, at),
             Value::Array(items) => self.array(schema, items, value, at),
             Value::Object(members) => self.object(schema, members, at),
             Value::Null | Value::Bool(_) => {}
@@ -143,9 +105,7 @@ impl<'s> Explainer<'s> {
                 self.union(keyword, list(schema, keyword), value, at);
             }
         }
-        if let Value::Object(members) = value {
-            self.unevaluated(schema, members, at, self.found.total > before);
-        }
+        self.unevaluated(schema, value, at, self.found.total > before);
         if self.found.total == before && is_foreign(schema) {
             self.foreign(schema, value, at);
         }
@@ -186,16 +146,20 @@ impl<'s> Explainer<'s> {
         });
     }
 
-    fn number(&mut self, schema: &Map<String, Value>, value: &Value, at: &Path<'_>) {
-        for (keyword, wording) in [
-            ("minimum", "is less than the minimum of"),
-            ("maximum", "is more than the maximum of"),
-            ("exclusiveMinimum", "is not more than"),
-            ("exclusiveMaximum", "is not less than"),
+    fn number(&mut self, schema: &Map<String, Value>, number: &Number, value: &Value, at: &Path<'_>) {
+        for (keyword, wrong, wording) in [
+            ("minimum", &[Less][..], "is less than the minimum of"),
+            ("maximum", &[Greater], "is more than the maximum of"),
+            ("exclusiveMinimum", &[Less, Equal], "is not more than"),
+            ("exclusiveMaximum", &[Greater, Equal], "is not less than"),
         ] {
-            self.leaf(schema, keyword, value, at, |limit| format!("{value} {wording} {limit}"));
+            if let Some(Value::Number(limit)) = schema.get(keyword)
+                && compare(number, limit).is_some_and(|order| wrong.contains(&order))
+            {
+                self.found.add(at, keyword, || format!("{number} {wording} {limit}"));
+            }
         }
-        self.leaf(schema, "multipleOf", value, at, |unit| format!("{value} is not a multiple of {unit}"));
+        self.leaf(schema, "multipleOf", value, at, |unit| format!("{number} is not a multiple of {unit}"));
     }
 
     fn array(&mut self, schema: &'s Map<String, Value>, items: &[Value], value: &Value, at: &Path<'_>) {
@@ -269,19 +233,12 @@ impl<'s> Explainer<'s> {
 
     /// Members that no part of the schema declares. Where something else is `wrong`, a branch that would have
     /// declared a member may be the one that failed, so all branches count as taken.
-    fn unevaluated(
-        &mut self,
-        schema: &'s Map<String, Value>,
-        members: &Map<String, Value>,
-        at: &Path<'_>,
-        wrong: bool,
-    ) {
-        if schema.get("unevaluatedProperties") != Some(&Value::Bool(false)) {
-            return;
-        }
+    fn unevaluated(&mut self, schema: &'s Map<String, Value>, value: &Value, at: &Path<'_>, wrong: bool) {
+        let Value::Object(members) = value else { return };
         let mut known = Vec::new();
-        let everything = self.declared(schema, members, at, wrong, &mut known);
-        if everything {
+        if schema.get("unevaluatedProperties") != Some(&Value::Bool(false))
+            || self.declares_all(schema, value, at, wrong, &mut known)
+        {
             return;
         }
         let noun = self.noun(at);
@@ -292,24 +249,24 @@ impl<'s> Explainer<'s> {
     }
 
     /// Collects the names that a schema declares; true when it declares any name.
-    fn declared(
+    fn declares_all(
         &mut self,
         schema: &'s Map<String, Value>,
-        members: &Map<String, Value>,
+        value: &Value,
         at: &Path<'_>,
-        all: bool,
+        wrong: bool,
         known: &mut Vec<&'s str>,
     ) -> bool {
         known.extend(map(schema, "properties").into_iter().flatten().map(|(name, _)| name.as_str()));
-        if schema.contains_key("additionalProperties") || schema.contains_key("patternProperties") {
-            return true;
-        }
-        let value = Value::Object(members.clone());
         let parts = list(schema, "allOf").iter().chain(self.branches.target(schema));
-        let branches: Vec<&Value> = list(schema, "anyOf").iter().chain(list(schema, "oneOf")).collect();
-        let taken = branches.into_iter().filter(|branch| all || self.attempt(branch, &value, at).total == 0);
-        let taken: Vec<&Value> = taken.collect();
-        parts.chain(taken).filter_map(Value::as_object).any(|part| self.declared(part, members, at, all, known))
+        let branches = list(schema, "anyOf").iter().chain(list(schema, "oneOf"));
+        let taken: Vec<&Value> =
+            branches.filter(|branch| wrong || self.attempt(branch, value, at).total == 0).collect();
+        ["additionalProperties", "patternProperties"].iter().any(|keyword| schema.contains_key(*keyword))
+            || parts
+                .chain(taken)
+                .filter_map(Value::as_object)
+                .any(|part| self.declares_all(part, value, at, wrong, known))
     }
 
     fn leaf(
@@ -329,12 +286,8 @@ impl<'s> Explainer<'s> {
 
     /// The whole schema as jsonschema sees it, for keywords that are strange here.
     fn foreign(&mut self, schema: &Map<String, Value>, value: &Value, at: &Path<'_>) {
-        let Some(Err(error)) = self.leaves.foreign(schema).map(|validator| validator.validate(value)) else { return };
-        let keyword = error.kind().keyword().to_owned();
-        let inside = error.instance_path().to_string();
-        self.found.add(at, &keyword, || shortened(&error.masked().to_string()).to_owned());
-        if let Some(problem) = self.found.problems.last_mut() {
-            problem.path.push_str(&inside);
+        if let Some(Err(error)) = self.leaves.foreign(schema).map(|validator| validator.validate(value)) {
+            self.found.add_foreign(at, &error);
         }
     }
 

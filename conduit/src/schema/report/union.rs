@@ -9,14 +9,16 @@
 use serde_json::{Map, Value};
 
 use super::{
-    explain::{Explainer, Found},
+    branch::Branches,
+    explain::Explainer,
+    found::Found,
     path::Path,
     wording::{any_of, listed, named, shown, unknown_variant},
 };
 
 impl<'s> Explainer<'s> {
     /// Adds what is wrong with a value that ought to be valid under one of `branches`.
-    pub(super) fn union(&mut self, keyword: &str, branches: &'s [Value], value: &Value, at: &Path<'_>) {
+    pub(crate) fn union(&mut self, keyword: &str, branches: &'s [Value], value: &Value, at: &Path<'_>) {
         let look = self.branches;
         let candidates: Vec<&Value> = branches.iter().filter(|branch| look.admits(branch, value)).collect();
         match (candidates.as_slice(), value) {
@@ -30,7 +32,7 @@ impl<'s> Explainer<'s> {
             (several, Value::Object(members)) => {
                 if let Some(tag) = look.tag(several) {
                     self.by_tag(tag, several, value, members, at);
-                } else if let Some(keys) = look.keys(several) {
+                } else if let Some(keys) = Branches::keys(several) {
                     self.by_key(keyword, branches, several, &keys, value, members, at);
                 } else {
                     self.by_trial(keyword, several, value, at);
@@ -48,7 +50,7 @@ impl<'s> Explainer<'s> {
             return;
         }
         let objects: Vec<&Value> = all.iter().filter(|branch| !several.contains(branch)).collect();
-        let keys = look.keys(&objects).unwrap_or_default();
+        let keys = Branches::keys(&objects).unwrap_or_default();
         self.found.add(at, "enum", || {
             if keys.contains(&name) {
                 return format!("variant {} takes a value: {{{}: ..}}", named(name), shown(value));
@@ -148,16 +150,15 @@ impl<'s> Explainer<'s> {
                 });
             }
         }
-        let ranks: Vec<_> = attempts
-            .iter()
-            .zip(several)
-            .map(|(found, branch)| (!look.shares_a_field(branch, value), rank(found, at.depth())))
-            .collect();
+        let rank =
+            |(found, branch): (&Found, &&'s Value)| (!look.shares_a_field(branch, value), rank(found, at.depth()));
+        let ranks: Vec<_> = attempts.iter().zip(several).map(rank).collect();
         let best = ranks.iter().min().copied().unwrap_or_default();
-        let (strange, _) = best;
-        if let [place] =
-            *ranks.iter().enumerate().filter(|(_, rank)| **rank == best).map(|(i, _)| i).collect::<Vec<_>>()
-            && !strange
+        let alone = ranks.iter().filter(|rank| **rank == best).count() == 1;
+        // Where several fit all but for what is further in, they have that in common, and any of them tells it.
+        if let (false, (shallow, _)) = best
+            && (alone || shallow == 0)
+            && let Some(place) = ranks.iter().position(|rank| *rank == best)
         {
             return self.found.append(attempts.swap_remove(place));
         }

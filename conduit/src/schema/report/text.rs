@@ -1,6 +1,6 @@
 //! The text of params as a [`Value`], with all that a `Value` can't hold noted by its path.
 //!
-//! serde_json gives up at the first number beyond `f64`, lone surrogate or 128th level, and lets the last of two
+//! `serde_json` gives up at the first number beyond `f64`, lone surrogate or 128th level, and lets the last of two
 //! equal keys win. A caller is to hear of each of them, by its path, together with what the schema says. The
 //! text is JSON already (it comes from a `RawValue`), so that little is left to look at.
 
@@ -8,12 +8,12 @@ use serde_json::{Map, Number, Value};
 
 use super::path::Path;
 
-/// As many as serde_json takes; beyond, neither it nor a validator could follow.
+/// As many as `serde_json` takes; beyond, neither it nor a validator could follow.
 const MAX_DEPTH: usize = 127;
 
 /// What is wrong with one place of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flaw<'t> {
+pub(crate) enum Flaw<'t> {
     /// A key that an object has already; in a schema's terms nothing can be said of either value.
     Twice,
     /// A number that is beyond `f64`, as it was written.
@@ -25,7 +25,7 @@ pub(super) enum Flaw<'t> {
 }
 
 /// Reads `text`, with null in the place of what it tells `note` of.
-pub(super) fn read<'t>(text: &'t str, note: &mut dyn FnMut(&Path<'_>, Flaw<'t>)) -> Value {
+pub(crate) fn read<'t>(text: &'t str, note: &mut dyn FnMut(&Path<'_>, Flaw<'t>)) -> Value {
     let mut reader = Reader { text, position: 0, note, ended: false };
     reader.value(&Path::Root, 0)
 }
@@ -37,7 +37,7 @@ struct Reader<'t, 'n> {
     ended: bool,
 }
 
-impl<'t> Reader<'t, '_> {
+impl Reader<'_, '_> {
     fn value(&mut self, at: &Path<'_>, depth: usize) -> Value {
         match self.peek() {
             Some(b'{' | b'[') if depth == MAX_DEPTH => {
@@ -47,13 +47,13 @@ impl<'t> Reader<'t, '_> {
             }
             Some(b'{') => self.object(at, depth),
             Some(b'[') => self.array(at, depth),
-            Some(b'"') => match self.string() {
-                Some(string) => Value::String(string),
-                None => {
+            Some(b'"') => self.string().map_or_else(
+                || {
                     (self.note)(at, Flaw::Surrogate);
                     Value::Null
-                }
-            },
+                },
+                Value::String,
+            ),
             _ => self.scalar(at),
         }
     }

@@ -10,11 +10,12 @@ use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, Seq
 
 use super::{
     checked::{Guided, Reading, follow, forward},
-    plan::{ANYTHING, Array, Id, Object},
+    plan::{ANYTHING, Id},
+    rules::{Array, Object},
 };
 
 /// The items of an array.
-pub(super) struct CheckedSeq<'r, A> {
+pub(crate) struct CheckedSeq<'r, A> {
     inner: A,
     rules: &'r Array,
     reading: &'r Reading<'r>,
@@ -22,12 +23,12 @@ pub(super) struct CheckedSeq<'r, A> {
 }
 
 impl<'r, A> CheckedSeq<'r, A> {
-    pub(super) fn new(inner: A, rules: &'r Array, reading: &'r Reading<'r>) -> Self {
+    pub(crate) fn new(inner: A, rules: &'r Array, reading: &'r Reading<'r>) -> Self {
         Self { inner, rules, reading, count: 0 }
     }
 
     /// Whether there were as many as there must be.
-    pub(super) fn finish<E: Error>(&self) -> Result<(), E> {
+    pub(crate) fn finish<E: Error>(&self) -> Result<(), E> {
         follow((self.rules.min..=self.rules.max).contains(&self.count))
     }
 }
@@ -56,19 +57,19 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for CheckedSeq<'_, A> {
 }
 
 /// The members of an object.
-pub(super) struct CheckedMap<'r, A> {
+pub(crate) struct CheckedMap<'r, A> {
     inner: A,
     keys: Keys<'r>,
 }
 
 impl<'r, A> CheckedMap<'r, A> {
-    pub(super) fn new(inner: A, rules: &'r Object, reading: &'r Reading<'r>) -> Self {
+    pub(crate) fn new(inner: A, rules: &'r Object, reading: &'r Reading<'r>) -> Self {
         let others = HashSet::default();
         Self { inner, keys: Keys { rules, reading, count: 0, seen: 0, expected: 0, value: ANYTHING, others } }
     }
 
     /// Whether all were there that must be.
-    pub(super) fn finish<E: Error>(&self) -> Result<(), E> {
+    pub(crate) fn finish<E: Error>(&self) -> Result<(), E> {
         let Keys { rules, count, seen, .. } = self.keys;
         follow((rules.min..=rules.max).contains(&count) && seen & rules.required == rules.required)
     }

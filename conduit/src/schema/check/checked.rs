@@ -1,12 +1,15 @@
 //! Reading a typed value and checking it against its schema in the same pass.
 //!
-//! [`Checked`] stands between a type's `Deserialize` and serde_json. The type asks for what it wants, serde_json
-//! tells its visitor what is there, and [`Watch`], around that visitor, looks at every value as it goes by.
+//! [`Checked`] stands between a type's `Deserialize` and `serde_json`. The type asks for what it wants,
+//! `serde_json` tells its visitor what is there, and [`Watch`], around that visitor, looks at every value as it goes by.
 //! What breaks a rule ends the reading; why, is for the report to find out. What can't be seen from here (the
 //! schema has no rules for it) raises a doubt, and reading goes on.
 
-use std::cell::{Cell, RefCell};
-use std::fmt;
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    marker::PhantomData,
+};
 
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor,
@@ -15,31 +18,37 @@ use serde::de::{
 
 use super::{
     access::{CheckedMap, CheckedSeq},
-    email,
-    plan::{Id, Node, Number, Plan, Rules, Text},
+    plan::{Id, Node, Plan},
+    rules::{Number, Rules},
 };
+use crate::schema::keyword::{Integer, integer};
 
 /// The reading of one value.
 #[derive(Debug)]
-pub(super) struct Reading<'p> {
-    pub(super) plan: &'p Plan,
+pub(crate) struct Reading<'p> {
+    pub(crate) plan: &'p Plan,
     /// Something went by that only jsonschema can judge.
-    pub(super) doubt: Cell<bool>,
+    pub(crate) doubt: Cell<bool>,
     /// Where reading failed, from the inside out: the number of the member or item at each level.
-    pub(super) trail: RefCell<Vec<usize>>,
+    pub(crate) trail: RefCell<Vec<usize>>,
 }
 
 impl<'p> Reading<'p> {
-    pub(super) fn new(plan: &'p Plan) -> Self {
+    pub(crate) fn new(plan: &'p Plan) -> Self {
         Self { plan, doubt: Cell::new(false), trail: RefCell::default() }
+    }
+
+    /// The seed of the value that the whole plan is of.
+    pub(crate) fn root<T>(&self) -> Guided<'_, PhantomData<T>> {
+        Guided { seed: PhantomData, node: self.plan.root, reading: self }
     }
 }
 
 /// A seed whose value has to follow a node of the plan.
-pub(super) struct Guided<'r, S> {
-    pub(super) seed: S,
-    pub(super) node: Id,
-    pub(super) reading: &'r Reading<'r>,
+pub(crate) struct Guided<'r, S> {
+    pub(crate) seed: S,
+    pub(crate) node: Id,
+    pub(crate) reading: &'r Reading<'r>,
 }
 
 impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Guided<'_, S> {
@@ -59,13 +68,17 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Guided<'_, S> {
 }
 
 /// A deserializer whose values have to follow rules.
-pub(super) struct Checked<'r, D> {
+pub(crate) struct Checked<'r, D> {
     inner: D,
     rules: &'r Rules,
     reading: &'r Reading<'r>,
 }
 
 impl<'r, D> Checked<'r, D> {
+    pub(crate) fn new(inner: D, rules: &'r Rules, reading: &'r Reading<'r>) -> Self {
+        Self { inner, rules, reading }
+    }
+
     fn watch<V>(self, inner: V) -> (D, Watch<'r, V>) {
         (self.inner, Watch { inner, rules: self.rules, reading: self.reading })
     }
@@ -80,7 +93,7 @@ macro_rules! forward {
         }
     )*};
 }
-pub(super) use forward;
+pub(crate) use forward;
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Checked<'_, D> {
     type Error = D::Error;
@@ -107,7 +120,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Checked<'_, D> {
         inner.deserialize_newtype_struct(name, visitor)
     }
 
-    /// As any value: serde_json's own way takes `{"Unit": null}` for `"Unit"`, and does not say which it saw.
+    /// As any value: `serde_json`'s own way takes `{"Unit": null}` for `"Unit"`, and does not say which it saw.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -125,7 +138,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Checked<'_, D> {
 }
 
 /// A visitor that is only shown what follows the rules.
-pub(super) struct Watch<'r, V> {
+pub(crate) struct Watch<'r, V> {
     inner: V,
     rules: &'r Rules,
     reading: &'r Reading<'r>,
@@ -168,10 +181,10 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Watch<'_, V> {
     fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
         let number = number(self.rules)?;
         follow(number.takes_float(value))?;
-        match super::adapt::integer(value).filter(|_| number.integer) {
+        match integer(value).filter(|_| number.integer) {
             None => self.inner.visit_f64(value),
-            Some(super::adapt::Integer::Negative(value)) => self.inner.visit_i64(value),
-            Some(super::adapt::Integer::Positive(value)) => self.inner.visit_u64(value),
+            Some(Integer::Negative(value)) => self.inner.visit_i64(value),
+            Some(Integer::Positive(value)) => self.inner.visit_u64(value),
         }
     }
 
@@ -243,13 +256,11 @@ impl<V> Watch<'_, V> {
     /// A number of 128 bits. Of what is beyond 64 bits a validator sees the nearest float.
     fn wide<E: Error>(&self, number_of_64_bits: Option<serde_json::Number>) -> Result<(), E> {
         let rules = number(self.rules)?;
-        match number_of_64_bits {
-            Some(value) => follow(rules.takes(value.as_i128().unwrap_or_default(), || value.into())),
-            None => {
-                self.reading.doubt.set(true);
-                Ok(())
-            }
+        if let Some(value) = number_of_64_bits {
+            return follow(rules.takes(value.as_i128().unwrap_or_default(), || value.into()));
         }
+        self.reading.doubt.set(true);
+        Ok(())
     }
 }
 
@@ -287,13 +298,13 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for WatchEnum<'_, V> {
 }
 
 /// Ends the reading unless a rule was followed.
-pub(super) fn follow<E: Error>(followed: bool) -> Result<(), E> {
+pub(crate) fn follow<E: Error>(followed: bool) -> Result<(), E> {
     if followed { Ok(()) } else { Err(refused()) }
 }
 
 /// Nobody reads it: jsonschema is asked, and the report says why.
 #[cold]
-pub(super) fn refused<E: Error>() -> E {
+pub(crate) fn refused<E: Error>() -> E {
     E::custom("not what the schema asks for")
 }
 
@@ -301,37 +312,6 @@ fn number<E: Error>(rules: &Rules) -> Result<&Number, E> {
     rules.number.as_ref().ok_or_else(refused)
 }
 
-impl Number {
-    fn takes(&self, value: i128, number: impl FnOnce() -> serde_json::Value) -> bool {
-        self.low <= value
-            && value <= self.high
-            && (self.range_is_all || self.exact.as_ref().is_none_or(|exact| exact.is_valid(&number())))
-    }
-
-    fn takes_float(&self, value: f64) -> bool {
-        !(self.integer && value.fract() != 0.0) && self.exact.as_ref().is_none_or(|exact| exact.is_valid(&value.into()))
-    }
-}
-
 fn takes_text(rules: &Rules, value: &str) -> bool {
     rules.string.as_ref().is_some_and(|rules| rules.takes(value))
-}
-
-impl Text {
-    fn takes(&self, value: &str) -> bool {
-        self.takes_length(value)
-            && self.options.as_ref().is_none_or(|options| options.iter().any(|option| **option == *value))
-            && self.exact.as_ref().is_none_or(|exact| {
-                self.email && email::is_plain(value) || exact.is_valid(&serde_json::Value::from(value))
-            })
-    }
-
-    /// A character is one to four bytes, so most strings need no counting.
-    fn takes_length(&self, value: &str) -> bool {
-        let bytes = value.len();
-        if self.min <= bytes.div_ceil(4) && bytes <= self.max {
-            return true;
-        }
-        (self.min..=self.max).contains(&value.chars().count())
-    }
 }

@@ -2,27 +2,25 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    keyword::{has_type, list, map, types},
-    wording::{a_shape, a_type, any_of},
-};
+use super::wording::{a_shape, a_type, any_of};
+use crate::schema::keyword::{has_type, list, map, types};
 
 /// `$ref`s and unions that are followed to see what a branch is.
 const MAX_STEPS: usize = 8;
 
 /// A schema's branches can be looked into by whoever has the root, where their `$ref`s lead.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Branches<'s> {
-    pub(super) root: &'s Value,
+pub(crate) struct Branches<'s> {
+    pub(crate) root: &'s Value,
 }
 
 impl<'s> Branches<'s> {
     /// The schema that `$ref` names.
-    pub(super) fn target(self, schema: &Map<String, Value>) -> Option<&'s Value> {
+    pub(crate) fn target(self, schema: &Map<String, Value>) -> Option<&'s Value> {
         self.root.pointer(schema.get("$ref")?.as_str()?.strip_prefix('#')?)
     }
 
-    pub(super) fn shapes(self, several: &[&'s Value]) -> String {
+    pub(crate) fn shapes(self, several: &[&'s Value]) -> String {
         let shapes = several.iter().filter_map(|branch| self.parts(branch).into_iter().next_back());
         let mut shapes: Vec<String> = shapes.map(a_shape).collect();
         shapes.dedup();
@@ -30,7 +28,7 @@ impl<'s> Branches<'s> {
     }
 
     /// An object that has none of a branch's fields was hardly meant to be of it.
-    pub(super) fn shares_a_field(self, branch: &'s Value, value: &Value) -> bool {
+    pub(crate) fn shares_a_field(self, branch: &'s Value, value: &Value) -> bool {
         let Value::Object(members) = value else { return true };
         let declared = |part: &&Map<String, Value>| {
             map(part, "properties").is_some_and(|properties| properties.keys().any(|name| members.contains_key(name)))
@@ -39,7 +37,7 @@ impl<'s> Branches<'s> {
     }
 
     /// A schema with what it refers to: all of it applies.
-    pub(super) fn parts(self, schema: &'s Value) -> Vec<&'s Map<String, Value>> {
+    pub(crate) fn parts(self, schema: &'s Value) -> Vec<&'s Map<String, Value>> {
         let mut parts: Vec<_> = schema.as_object().into_iter().collect();
         while let Some(target) = parts.last().and_then(|part| self.target(part)).and_then(Value::as_object)
             && parts.len() < MAX_STEPS
@@ -50,7 +48,7 @@ impl<'s> Branches<'s> {
     }
 
     /// Whether a value's type is one that the schema can take.
-    pub(super) fn admits(self, schema: &'s Value, value: &Value) -> bool {
+    pub(crate) fn admits(self, schema: &'s Value, value: &Value) -> bool {
         self.admits_within(schema, value, MAX_STEPS)
     }
 
@@ -67,9 +65,11 @@ impl<'s> Branches<'s> {
     }
 
     /// The types that a schema takes, with their articles.
-    pub(super) fn types_of(self, schemas: &'s [Value]) -> Vec<&'s str> {
+    pub(crate) fn types_of(self, schemas: &'s [Value]) -> Vec<&'s str> {
         let mut found = Vec::new();
-        schemas.iter().for_each(|schema| self.collect_types(schema, MAX_STEPS, &mut found));
+        for schema in schemas {
+            self.collect_types(schema, MAX_STEPS, &mut found);
+        }
         found
     }
 
@@ -86,12 +86,12 @@ impl<'s> Branches<'s> {
     }
 
     /// The strings that a schema is about, if it is about nothing else.
-    pub(super) fn names(self, schema: &'s Value) -> Option<Vec<&'s str>> {
+    pub(crate) fn names(self, schema: &'s Value) -> Option<Vec<&'s str>> {
         self.parts(schema).into_iter().find_map(strings)
     }
 
     /// The names that `tag` may have in a branch.
-    pub(super) fn tag_names(self, branch: &'s Value, tag: &str) -> Vec<&'s str> {
+    pub(crate) fn tag_names(self, branch: &'s Value, tag: &str) -> Vec<&'s str> {
         let parts = self.parts(branch);
         let required = parts.iter().any(|part| list(part, "required").iter().any(|name| name == tag));
         let property = parts.iter().find_map(|part| map(part, "properties")?.get(tag)).filter(|_| required);
@@ -99,7 +99,7 @@ impl<'s> Branches<'s> {
     }
 
     /// The property that tells all the branches apart, if there is one.
-    pub(super) fn tag(self, branches: &[&'s Value]) -> Option<&'s str> {
+    pub(crate) fn tag(self, branches: &[&'s Value]) -> Option<&'s str> {
         let first = self.parts(branches.first()?);
         let mut properties =
             first.iter().filter_map(|part| map(part, "properties")).flatten().map(|(name, _)| name.as_str());
@@ -107,7 +107,7 @@ impl<'s> Branches<'s> {
     }
 
     /// The one key that each branch is about, if each is about one and no two about the same.
-    pub(super) fn keys(self, branches: &[&'s Value]) -> Option<Vec<&'s str>> {
+    pub(crate) fn keys(branches: &[&'s Value]) -> Option<Vec<&'s str>> {
         let mut keys = Vec::new();
         for branch in branches {
             let schema = branch.as_object()?;

@@ -1,0 +1,136 @@
+//! Reading typed arguments from the text of params.
+
+use serde::{
+    Deserializer,
+    de::{DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, Visitor, value::StrDeserializer},
+    forward_to_deserialize_any,
+};
+use serde_json::{Deserializer as JsonDeserializer, Error, value::RawValue};
+
+use super::{
+    checked::{Checked, Reading, follow, refused},
+    plan::Plan,
+    rules::Object,
+};
+
+/// What came of a reading.
+pub(crate) struct Outcome<P> {
+    pub(crate) value: serde_json::Result<P>,
+    /// Whether what was read must still be judged by jsonschema.
+    pub(crate) doubt: bool,
+    /// Where it failed: the number of the member or item at each level.
+    pub(crate) trail: Vec<usize>,
+}
+
+/// Reads `text` as a value that the plan is of.
+pub(crate) fn read<P: DeserializeOwned>(plan: &Plan, text: &str) -> Outcome<P> {
+    read_with(plan, |reading| reading.root().deserialize(&mut JsonDeserializer::from_str(text)))
+}
+
+/// Reads an array of arguments by position, as the object that it stands for.
+pub(crate) fn read_positional<P: DeserializeOwned>(plan: &Plan, text: &str) -> Outcome<P> {
+    let in_order = read_in_order(plan, text);
+    if in_order.value.is_ok() {
+        return in_order;
+    }
+    read_with(plan, |reading| {
+        let items: Vec<&RawValue> = serde_json::from_str(text)?;
+        let names = plan.arguments().map_or(&[][..], |arguments| &arguments.properties);
+        if items.len() > names.len() {
+            return Err(refused());
+        }
+        let members = names.iter().map(|(name, _)| &**name).zip(items);
+        reading.root().deserialize(Positional { members, value: None })
+    })
+}
+
+/// As serde reads structs from arrays: without names, and without the means to leave out what is optional.
+fn read_in_order<P: DeserializeOwned>(plan: &Plan, text: &str) -> Outcome<P> {
+    read_with(plan, |reading| match (plan.arguments(), &plan.by_position) {
+        (Some(arguments), Some(rules)) => {
+            let mut json = JsonDeserializer::from_str(text);
+            P::deserialize(InOrder { inner: Checked::new(&mut json, rules, reading), arguments })
+        }
+        _ => Err(refused()),
+    })
+}
+
+/// The text of the only item of an array.
+pub(crate) fn only_item(array: &str) -> Option<&str> {
+    let items: Vec<&RawValue> = serde_json::from_str(array).ok()?;
+    let [only] = items.as_slice() else { return None };
+    Some(only.get())
+}
+
+fn read_with<P: DeserializeOwned>(plan: &Plan, read: impl FnOnce(&Reading<'_>) -> serde_json::Result<P>) -> Outcome<P> {
+    let reading = Reading::new(plan);
+    let value = read(&reading);
+    Outcome { value, doubt: reading.doubt.get(), trail: reading.trail.into_inner() }
+}
+
+/// The deserializer of a struct whose fields are the arguments, all of them in the same order.
+struct InOrder<'p, D> {
+    inner: D,
+    arguments: &'p Object,
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for InOrder<'_, D> {
+    type Error = D::Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        // A field that has an alias, or no place in the schema, makes the two differ.
+        let arguments = self.arguments.properties.iter().map(|(name, _)| &**name);
+        follow(fields.iter().copied().eq(arguments))?;
+        self.inner.deserialize_struct(name, fields, visitor)
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, D::Error> {
+        Err(refused())
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// An array with a name for each of its items, as an object.
+struct Positional<'de, I> {
+    members: I,
+    /// That of the member whose name was read last.
+    value: Option<&'de RawValue>,
+}
+
+impl<'de, 'n, I: Iterator<Item = (&'n str, &'de RawValue)>> Deserializer<'de> for Positional<'de, I> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_map(self)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+impl<'de, 'n, I: Iterator<Item = (&'n str, &'de RawValue)>> MapAccess<'de> for Positional<'de, I> {
+    type Error = Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+        let Some((name, value)) = self.members.next() else { return Ok(None) };
+        self.value = Some(value);
+        let name: StrDeserializer<'_, Error> = name.into_deserializer();
+        seed.deserialize(name).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
+        let value = self.value.take().expect("a value is asked for after its key");
+        seed.deserialize(&mut JsonDeserializer::from_str(value.get()))
+    }
+}

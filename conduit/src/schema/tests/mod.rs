@@ -1,0 +1,4 @@
+mod limits;
+mod published;
+mod reports;
+mod shapes;
