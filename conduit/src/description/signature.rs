@@ -187,9 +187,7 @@ fn range(schema: &Map<String, Value>) -> Option<String> {
     // Beside a bound that somebody chose, the far end of 32 or 64 bits says nothing.
     min = min.filter(|min| min.as_i128().is_none_or(|min| min > i32::MIN.into()));
     max = max.filter(|max| max.as_i128().is_none_or(|max| max < i32::MAX.into()));
-    if min.or(max).or(above).or(below).is_none() {
-        return None;
-    }
+    min.or(max).or(above).or(below)?;
     let mut text = String::new();
     match (min, above) {
         (_, Some(above)) => write!(text, ">{above}").ok()?,
