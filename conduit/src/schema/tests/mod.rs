@@ -1,4 +1,6 @@
+mod generate;
 mod limits;
+mod properties;
 mod published;
 mod reports;
 mod shapes;

@@ -7,22 +7,24 @@ use crate::schema::{of_arguments, of_output, of_payload};
 
 #[test]
 fn arguments_are_closed_and_in_the_order_of_declaration() {
+    let schema = of_arguments::<CreateUser>();
     assert_eq!(
-        of_arguments::<CreateUser>().to_string(),
+        schema,
         json!({
             "type": "object",
             "properties": {
                 "username": {"type": "string", "minLength": 3, "maxLength": 30},
                 "email": {"type": "string", "format": "email"},
-                "age": {"type": "integer", "format": "uint8", "minimum": 0, "maximum": 150},
+                "age": {"type": "integer", "minimum": 0, "maximum": 150},
                 "active": {"type": "boolean", "default": true},
                 "nickname": {"type": ["string", "null"]}
             },
             "required": ["username", "email", "age"],
             "additionalProperties": false
         })
-        .to_string()
     );
+    let names: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["username", "email", "age", "active", "nickname"]);
 }
 
 #[test]
@@ -68,7 +70,7 @@ fn a_type_that_contains_itself_can_be_part_of_a_document() {
 
 #[test]
 fn payloads_and_outputs_are_of_any_type() {
-    let byte = json!({"title": "uint8", "type": "integer", "format": "uint8", "minimum": 0, "maximum": 255});
+    let byte = json!({"title": "uint8", "type": "integer", "minimum": 0, "maximum": 255});
     assert_eq!(of_payload::<u8>(), byte);
     assert_eq!(of_payload::<()>(), json!({"title": "null", "type": "null"}));
     assert_eq!(of_payload::<CreateUser>().get("additionalProperties"), None);
