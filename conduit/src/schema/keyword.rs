@@ -60,10 +60,13 @@ pub(crate) enum Integer {
 }
 
 /// An `f64` without a fraction, if it is in the range of `i64` or `u64`.
+///
+/// Integers beyond 64 bits are read as floats. Those below `i64` come as its least value at best, so that value
+/// as a float may be none of its own and is not taken.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is looked at before")]
 pub(crate) fn integer(float: f64) -> Option<Integer> {
     const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
-    if float.fract() != 0.0 || !(-TWO_POW_63..2.0 * TWO_POW_63).contains(&float) {
+    if float.fract() != 0.0 || float <= -TWO_POW_63 || float >= 2.0 * TWO_POW_63 {
         return None;
     }
     Some(if float < 0.0 { Integer::Negative(float as i64) } else { Integer::Positive(float as u64) })

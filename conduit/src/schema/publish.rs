@@ -55,7 +55,7 @@ fn tighten(schema: &mut Schema) {
     }
     // The range says what these say, and validators that know only registered formats refuse them.
     if schema.get("format").and_then(Value::as_str).is_some_and(is_unregistered) {
-        schema.remove("format");
+        schema.ensure_object().shift_remove("format");
     }
     transform_subschemas(&mut tighten, schema);
 }
