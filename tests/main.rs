@@ -12,6 +12,7 @@ mod examples;
 mod http;
 mod interop;
 mod login;
+mod on;
 mod parser_corpus;
 mod registration;
 mod rooms;

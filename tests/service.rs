@@ -49,7 +49,7 @@ async fn the_functions_of_a_service_are_methods_of_its_namespace() {
 #[tokio::test]
 async fn a_service_has_a_typed_client() {
     let server = start(builder(methods![]).open().service(Chat::default())).await;
-    let client = Client::connect(&format!("ws://{}", server.address())).await.expect("connected");
+    let client = Client::connect(format!("ws://{}", server.address())).await.expect("connected");
     let chat = ChatClient::new(&client);
     assert_eq!(chat.say("hello".into()).await.expect("said"), 1);
     assert_eq!(chat.all(1).await.expect("listed"), ["hello"]);

@@ -34,6 +34,8 @@ const DEFAULT: Usage = Usage("default = value");
 const FLATTEN: Usage = Usage("flatten");
 const CODE: Usage = Usage("code = 404");
 const INTERNAL: Usage = Usage("internal");
+/// The name of an event stands by itself.
+const EVENT: Usage = Usage(r#""chat""#);
 /// For conduit's own methods; in no list that a user sees.
 const BUILTIN: Usage = Usage("builtin");
 
@@ -45,6 +47,12 @@ pub(crate) const METHOD: Grammar = Grammar {
     place: "a function of an `impl` block",
     options: &[NAME, PUBLIC, TIMEOUT, DEPRECATED, SKIP],
 };
+pub(crate) const HANDLER: Grammar =
+    Grammar { attribute: "on", place: "a function", options: &[EVENT, PUBLIC, TIMEOUT, DEPRECATED, CRATE] };
+pub(crate) const SERVICE_HANDLER: Grammar =
+    Grammar { attribute: "on", place: "a function of an `impl` block", options: &[EVENT, PUBLIC, TIMEOUT, DEPRECATED] };
+pub(crate) const EVENT_TYPE: Grammar =
+    Grammar { attribute: "event", place: "a struct or an enum", options: &[EVENT, CRATE] };
 pub(crate) const PARAMETER: Grammar = Grammar { attribute: "arg", place: "a parameter", options: &[DEFAULT, FLATTEN] };
 pub(crate) const ERROR_ENUM: Grammar = Grammar { attribute: "rpc", place: "an enum", options: &[CRATE] };
 pub(crate) const ERROR_STRUCT: Grammar =
@@ -79,8 +87,38 @@ impl Grammar {
 
     /// Reads every attribute of this grammar among `attributes`.
     pub(crate) fn read_attributes(&self, attributes: &[Attribute], errors: &mut Errors) -> Options {
+        let tokens = self.tokens(attributes, errors);
+        self.read(tokens, errors)
+    }
+
+    /// Reads attributes that have names of events among their options: the one between whose parentheses `tokens`
+    /// stand, and those among `attributes`. That there is no name is an error on `culprit`, unless something else is
+    /// wrong that may have been meant as one.
+    pub(crate) fn read_events(
+        &self,
+        mut tokens: TokenStream,
+        attributes: &[Attribute],
+        culprit: impl ToTokens,
+        errors: &mut Errors,
+    ) -> (Vec<LitStr>, Options) {
+        let mut here = Errors::default();
+        if !tokens.is_empty() {
+            tokens.extend(<Token![,]>::default().into_token_stream());
+        }
+        tokens.extend(self.tokens(attributes, &mut here));
+        let (names, rest) = split_names(tokens, &mut here);
+        let options = self.read(rest, &mut here);
+        if names.is_empty() && here.is_empty() {
+            here.on(culprit, format_args!("which event is it? write its name: `#[{}({})]`", self.attribute, EVENT.0));
+        }
+        errors.append(here);
+        (names, options)
+    }
+
+    /// What stands between the parentheses of every attribute of this grammar among `attributes`.
+    fn tokens(&self, attributes: &[Attribute], errors: &mut Errors) -> TokenStream {
         let mut tokens = TokenStream::new();
-        for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident(self.attribute)) {
+        for attribute in attributes.iter().filter(|attribute| is_called(attribute, self.attribute)) {
             match &attribute.meta {
                 Meta::Path(_) => {}
                 Meta::List(list) => {
@@ -92,7 +130,7 @@ impl Grammar {
                 }
             }
         }
-        self.read(tokens, errors)
+        tokens
     }
 
     fn accept(&self, entry: Entry, seen: &Options, errors: &mut Errors) -> Option<Entry> {
@@ -123,9 +161,15 @@ impl Grammar {
         let elsewhere = PLACES
             .into_iter()
             .find(|place| key != BUILTIN.key() && place.options.iter().any(|usage| usage.key() == key));
+        if key == "name" && self.listed().any(|usage| usage.0 == EVENT.0) {
+            return format!("the name of an event stands by itself: write `#[{}({})]`", self.attribute, EVENT.0);
+        }
         let near = self.listed().map(Usage::key).min_by_key(|known| strsim::damerau_levenshtein(known, key));
         let near = near.filter(|known| strsim::damerau_levenshtein(known, key) <= known.len() / 3);
         match (elsewhere, near) {
+            (Some(other), _) if other.place == self.place => {
+                format!("option `{key}` belongs to `#[{}]`; {}", other.attribute, self.takes())
+            }
             (Some(other), _) => {
                 format!("option `{key}` of `#[{}]` belongs on {}; {}", other.attribute, other.place, self.takes())
             }
@@ -237,6 +281,73 @@ impl Options {
             }
         }
     }
+}
+
+/// Whether it is conduit's attribute of this name: `#[on(..)]`, or `#[conduit::on(..)]`.
+fn is_called(attribute: &Attribute, name: &str) -> bool {
+    let path = attribute.path();
+    let qualified = path.segments.len() == 2 && path.segments.first().is_some_and(|first| first.ident == "conduit");
+    path.is_ident(name) || (qualified && path.segments.last().is_some_and(|last| last.ident == name))
+}
+
+/// Takes conduit's attributes of this name off an item.
+pub(crate) fn take(attributes: &mut Vec<Attribute>, name: &str) -> Vec<Attribute> {
+    attributes.extract_if(.., |attribute| is_called(attribute, name)).collect()
+}
+
+/// `"a", public, "b"` -> `"a"` and `"b"`, `public`. What is wrong with a name is an error on it.
+fn split_names(tokens: TokenStream, errors: &mut Errors) -> (Vec<LitStr>, TokenStream) {
+    let (mut names, mut rest) = (Vec::new(), TokenStream::new());
+    let parser = |input: ParseStream| {
+        while !input.is_empty() {
+            if input.peek(Lit) {
+                accept_name(&input.parse()?, &mut names, errors);
+                if !input.is_empty() && !input.peek(Token![,]) {
+                    errors.at(input.span(), "expected `,` after the name of an event");
+                }
+                skip_to_comma(input)?;
+            } else {
+                while !input.is_empty() && !input.peek(Token![,]) {
+                    rest.extend([input.parse::<TokenTree>()?]);
+                }
+                rest.extend(<Token![,]>::default().into_token_stream());
+            }
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok(())
+    };
+    // The closure itself never fails: it takes whatever tokens there are.
+    parser.parse2(tokens).unwrap_or_default();
+    (names, rest)
+}
+
+/// Takes the name of an event in, unless no event can have it.
+fn accept_name(literal: &Lit, names: &mut Vec<LitStr>, errors: &mut Errors) {
+    let Lit::Str(name) = literal else {
+        errors.on(literal, format_args!("the name of an event is a string literal: write `{}`", EVENT.0));
+        return;
+    };
+    let text = name.value();
+    if text.is_empty() {
+        errors.on(name, format_args!("the name of an event is empty: write one such as `{}`", EVENT.0));
+    } else if is_reserved(&text) {
+        errors.on(name, reserved(&text));
+    } else if names.iter().any(|other| other.value() == text) {
+        errors.on(name, format_args!("the event `{text}` is named twice: drop one of the two"));
+    }
+    names.push(name.clone());
+}
+
+pub(crate) fn is_reserved(name: &str) -> bool {
+    name.starts_with("rpc.")
+}
+
+/// Why no method or event is called `name`.
+pub(crate) fn reserved(name: &str) -> String {
+    format!(
+        "the name `{name}` is taken: \"Method names that begin with the word rpc followed by a period \
+         character are reserved for rpc-internal methods and extensions\" (JSON-RPC 2.0, section 4)"
+    )
 }
 
 /// `key`, `key = value` or `key(..)`.

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use quote::quote;
+
 use crate::{
     errors::Errors,
     model::{
@@ -12,8 +14,23 @@ use crate::{
     },
 };
 
-/// Two arguments of one name could not both be given.
+/// What can be wrong between the parameters of a function.
 pub(crate) fn method(method: &Method, errors: &mut Errors) {
+    if method.is_handler() { payload(method, errors) } else { arguments(method, errors) }
+}
+
+/// The payload of an event is one value.
+fn payload(method: &Method, errors: &mut Errors) {
+    for Argument { ident, ty, .. } in method.arguments().skip(1) {
+        errors.on(
+            quote!(#ident: #ty),
+            "an event has one payload: put the fields in a struct, or borrow (`&T`) what the server lends",
+        );
+    }
+}
+
+/// Two arguments of one name could not both be given.
+fn arguments(method: &Method, errors: &mut Errors) {
     let mut seen: HashMap<&str, &Argument> = HashMap::new();
     for argument in method.arguments().filter(|argument| !argument.flatten) {
         // The same identifier twice is an error of the compiler's own.
@@ -33,7 +50,7 @@ pub(crate) fn method(method: &Method, errors: &mut Errors) {
 pub(crate) fn service(service: &Service, errors: &mut Errors) {
     service.methods.iter().for_each(|each| method(each, errors));
     let mut seen = HashMap::new();
-    for method in &service.methods {
+    for method in service.called() {
         // Under `#[cfg]` there may be one of the two at a time.
         if method.inherited.iter().any(|attribute| attribute.path().is_ident("cfg")) {
             continue;

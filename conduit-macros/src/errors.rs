@@ -26,6 +26,11 @@ impl Errors {
         result.map_err(|error| self.0.push(error)).ok()
     }
 
+    /// Those of a part, behind the others.
+    pub(crate) fn append(&mut self, part: Self) {
+        self.0.extend(part.0);
+    }
+
     /// Whether nothing was wrong.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod bounds;
+mod event;
 mod method;
 mod rpc_error;
 mod service;
@@ -15,6 +16,7 @@ use syn::{Path, ext::IdentExt};
 
 use crate::model::{Function, Method, callable::Callable, param::Argument};
 
+pub(crate) use event::event;
 pub(crate) use method::outcome;
 pub(crate) use rpc_error::rpc_error;
 pub(crate) use service::{client, client_ident, client_new, service};
@@ -58,6 +60,7 @@ pub(crate) struct Target<'a> {
 ///     inventory::submit! { Registration(MethodDescriptor::of::<add>()) }
 /// };
 /// ```
+/// A handler has neither arguments of its own nor a call: its `Params` are the payload as it is.
 pub(crate) fn function(function: &Function) -> TokenStream {
     let Function { krate, method, item } = function;
     let ident = &method.ident;
@@ -65,7 +68,9 @@ pub(crate) fn function(function: &Function) -> TokenStream {
         Target { krate, method, ty: ident.clone(), params: params_ident(method), callee: ident.to_token_stream() };
     let (inherited, style) = (&method.inherited, allow_style());
     let ty = type_beside(method);
-    let (params, implementation, call) = (arguments::params(&target), method::implementation(&target), call(&target));
+    let implementation = method::implementation(&target);
+    let called = (!method.is_handler()).then(|| (arguments::params(&target), call(&target)));
+    let (params, call) = called.unzip();
     let registration = registration(&target);
     quote! {
         #style
@@ -89,7 +94,7 @@ pub(crate) fn function(function: &Function) -> TokenStream {
 /// ```
 pub(crate) fn type_beside(method: &Method) -> TokenStream {
     let Method { ident, vis, inherited, .. } = method;
-    let doc = format!("The method `{}` as a type: `{}::call` calls it from a client.", method.name.text, ident.unraw());
+    let doc = type_doc(method);
     quote! {
         #(#inherited)*
         #[doc = #doc]
@@ -97,6 +102,15 @@ pub(crate) fn type_beside(method: &Method) -> TokenStream {
         #[non_exhaustive]
         #vis struct #ident {}
     }
+}
+
+fn type_doc(method: &Method) -> String {
+    let ident = method.ident.unraw();
+    if method.is_handler() {
+        let events: Vec<_> = method.events.iter().map(|event| format!("`{event}`")).collect();
+        return format!("The handler of the event {} as a type, for `methods![{ident}]`.", events.join(", "));
+    }
+    format!("The method `{}` as a type: `{ident}::call` calls it from a client.", method.name.text)
 }
 
 fn params_ident(method: &Method) -> Ident {

@@ -8,7 +8,7 @@ use syn::{FnArg, Path};
 use crate::{
     errors::Errors,
     expand,
-    model::{Function, Method, callable::Output, rpc_error::ErrorType, service::Service},
+    model::{Function, Method, callable::Output, event::EventType, rpc_error::ErrorType, service::Service},
 };
 
 /// The item alone; for one that no method or service can be made of.
@@ -24,7 +24,8 @@ pub(crate) fn function(function: &Function, errors: &Errors) -> TokenStream {
     }
     let ty = expand::type_beside(method);
     let (ident, inherited) = (&method.ident, &method.inherited);
-    let (implementation, call) = (method_stub(krate, ident), call_stub(krate, method, Stub::Function));
+    let implementation = method_stub(krate, ident);
+    let call = (!method.is_handler()).then(|| call_stub(krate, method, Stub::Function));
     quote! {
         #errors
         #item
@@ -43,9 +44,8 @@ pub(crate) fn service(service: &Service, errors: &Errors) -> TokenStream {
     if foreign {
         return quote!(#errors #item);
     }
-    let (client, client_ident, new) =
-        (expand::client(service), expand::client_ident(service), expand::client_new(service));
-    let calls = service.methods.iter().map(|method| call_stub(krate, method, Stub::Method));
+    let client = service.has_client().then(|| expand::client(service));
+    let client_methods = service.has_client().then(|| client_stub(service));
     let inherited = &service.inherited;
     quote! {
         #errors
@@ -56,9 +56,15 @@ pub(crate) fn service(service: &Service, errors: &Errors) -> TokenStream {
             impl #krate::Service for #ty {
                 const METHODS: &'static [#krate::MethodDescriptor] = &[];
             }
-            impl #client_ident { #new #(#calls)* }
+            #client_methods
         };
     }
+}
+
+fn client_stub(service: &Service) -> TokenStream {
+    let (ident, new) = (expand::client_ident(service), expand::client_new(service));
+    let calls = service.called().map(|method| call_stub(&service.krate, method, Stub::Method));
+    quote!(impl #ident { #new #(#calls)* })
 }
 
 pub(crate) fn rpc_error(error: &ErrorType, errors: &Errors) -> TokenStream {
@@ -76,6 +82,11 @@ pub(crate) fn rpc_error(error: &ErrorType, errors: &Errors) -> TokenStream {
     }
 }
 
+pub(crate) fn event(event: &EventType, errors: &Errors) -> TokenStream {
+    let implementation = expand::event(event);
+    quote!(#errors #implementation)
+}
+
 fn method_stub(krate: &Path, ident: &Ident) -> TokenStream {
     quote! {
         impl #krate::Method for #ident {
@@ -84,6 +95,7 @@ fn method_stub(krate: &Path, ident: &Ident) -> TokenStream {
             type Error = ::core::convert::Infallible;
             const META: #krate::MethodMeta = #krate::MethodMeta {
                 name: "",
+                events: &[],
                 description: "",
                 public: false,
                 deprecated: false,

@@ -19,7 +19,7 @@ use quote::ToTokens;
 use syn::{DeriveInput, Item, ItemFn, ItemImpl};
 
 use errors::Errors;
-use model::{Function, rpc_error::ErrorType, service::Service};
+use model::{Function, event::EventType, rpc_error::ErrorType, service::Service};
 
 /// Makes a function, or the functions of an `impl` block, methods that a client can call.
 ///
@@ -65,10 +65,53 @@ use model::{Function, rpc_error::ErrorType, service::Service};
 /// | `crate = path` | as on a function |
 ///
 /// On the functions inside, `#[rpc(..)]` takes `name` (the part behind the namespace), `public`, `timeout` and
-/// `deprecated` as above, and `skip` for one that is no method.
+/// `deprecated` as above, and `skip` for one that is no method. One with `#[on("chat")]` handles an event instead: its
+/// name has no namespace in front, and the client no function for it.
 #[proc_macro_attribute]
 pub fn rpc(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand_rpc(options.into(), &item.into()).into()
+}
+
+/// Makes a function the handler of an event, or of several.
+///
+/// The function, async or not, stays as it is and can be called as before. Beside it stands a type of the same name
+/// that implements `Method`, for `methods![..]`. The handler is registered with every server of the program that has
+/// not been told to take an explicit list. A sync function runs on the blocking pool.
+///
+/// At most one parameter is owned: the payload, which is validated before the function runs. Without one, whatever is
+/// sent is taken. Borrowed parameters (`&T`) are lent by the server, as to a method. What the function returns is the
+/// ack of an event that was sent with an id: a value, a `Result` of one, or nothing.
+///
+/// An event can have several handlers: all run, one after the other, and the first ack that is not null is the answer.
+/// Those given to the server by hand come first, in the order in which they were given, then those linked into the
+/// program, ordered by file and line. Their options go together: the event can be sent before login if all of them are
+/// `public`, and the shortest `timeout` is for all of them.
+///
+/// | option | meaning |
+/// |---|---|
+/// | `"chat"` | the name of the event; several are allowed, and `"*"` for those that no other handler takes |
+/// | `public` | can be sent before login |
+/// | `timeout = "5s"` | how long handling may take, instead of the server's limit |
+/// | `deprecated` | marked so in the discovery document, as Rust's own `#[deprecated]` does too |
+/// | `crate = path` | where the conduit crate is, for programs that know it by another name |
+///
+/// In an `impl` block with `#[rpc]`, it marks the functions that are handlers of the service.
+#[proc_macro_attribute]
+pub fn on(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand_on(options.into(), &item.into()).into()
+}
+
+/// Gives the type of a payload the name of its event, so that neither is sent without the other.
+///
+/// It goes on a struct or an enum that is `Serialize`, `Deserialize` and `JsonSchema`.
+///
+/// | option of `#[event(..)]` | meaning |
+/// |---|---|
+/// | `"chat"` | the name of the event |
+/// | `crate = path` | where the conduit crate is |
+#[proc_macro_derive(Event, attributes(event))]
+pub fn derive_event(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand_event(item.into()).into()
 }
 
 /// Makes an enum or a struct the error of a method: typed on both sides, code, message and data between.
@@ -104,11 +147,36 @@ fn expand_rpc(options: TokenStream, item: &TokenStream) -> TokenStream {
     }
 }
 
+fn expand_on(options: TokenStream, item: &TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    match errors.keep(syn::parse2(item.clone())) {
+        Some(Item::Fn(function)) => {
+            let function = Function::read_handler(options, function, &mut errors);
+            checked(&function, errors)
+        }
+        Some(Item::Impl(block)) => {
+            let advice = "put `#[rpc]` on the `impl` block of a service, and `#[on(..)]` on the functions in it";
+            errors.on(block.impl_token, advice);
+            fallback::item(item, &errors)
+        }
+        Some(other) => {
+            errors.on(first_token(&other), "`#[on(..)]` goes on a function; `#[derive(Event)]` is for payloads");
+            fallback::item(item, &errors)
+        }
+        None => fallback::item(item, &errors),
+    }
+}
+
 fn expand_function(options: TokenStream, item: ItemFn) -> TokenStream {
     let mut errors = Errors::default();
     let function = Function::read(options, item, &mut errors);
+    checked(&function, errors)
+}
+
+/// A function that was read, with whatever was wrong with it.
+fn checked(function: &Function, mut errors: Errors) -> TokenStream {
     check::method(&function.method, &mut errors);
-    if errors.is_empty() { expand::function(&function) } else { fallback::function(&function, &errors) }
+    if errors.is_empty() { expand::function(function) } else { fallback::function(function, &errors) }
 }
 
 fn expand_service(options: TokenStream, item: ItemImpl) -> TokenStream {
@@ -124,6 +192,13 @@ fn expand_rpc_error(item: TokenStream) -> TokenStream {
     let error = ErrorType::read(&input, &mut errors);
     check::rpc_error(&error, &mut errors);
     if errors.is_empty() { expand::rpc_error(&error) } else { fallback::rpc_error(&error, &errors) }
+}
+
+fn expand_event(item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    let Some(input) = errors.keep(syn::parse2::<DeriveInput>(item)) else { return errors.into_token_stream() };
+    let event = EventType::read(&input, &mut errors);
+    if errors.is_empty() { expand::event(&event) } else { fallback::event(&event, &errors) }
 }
 
 /// The word that says what an item is.

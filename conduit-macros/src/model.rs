@@ -1,6 +1,7 @@
 //! What was written, with everything wrong with a single item noted on the way.
 
 pub(crate) mod callable;
+pub(crate) mod event;
 pub(crate) mod param;
 pub(crate) mod rpc_error;
 pub(crate) mod service;
@@ -10,17 +11,17 @@ use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
-use syn::{Attribute, Expr, Ident, ItemFn, Meta, Path, Visibility, ext::IdentExt, parse_quote};
+use syn::{Attribute, Expr, Ident, ItemFn, LitStr, Meta, Path, Visibility, ext::IdentExt, parse_quote};
 
 use crate::{
     attr::{self, Options},
     errors::Errors,
     span,
 };
-use callable::Callable;
+use callable::{Callable, Role};
 use param::Argument;
 
-/// A free function with `#[rpc]`.
+/// A free function with `#[rpc]` or `#[on]`.
 pub(crate) struct Function {
     /// The path of the conduit crate.
     pub(crate) krate: Path,
@@ -29,7 +30,7 @@ pub(crate) struct Function {
     pub(crate) item: ItemFn,
 }
 
-/// What is called by name, whichever way it was written.
+/// What is called by name, or handles events, whichever way it was written.
 pub(crate) struct Method {
     /// The function's name.
     pub(crate) ident: Ident,
@@ -42,7 +43,10 @@ pub(crate) struct Method {
     pub(crate) docs: Vec<Attribute>,
     /// Rust's own `#[deprecated]`.
     pub(crate) deprecation: Option<Attribute>,
+    /// That of the method, or of the first event.
     pub(crate) name: Name,
+    /// What it handles; none for a method.
+    pub(crate) events: Vec<String>,
     pub(crate) public: bool,
     pub(crate) deprecated: bool,
     /// One of conduit's own: it may be called `rpc.`, and no program registers it.
@@ -60,13 +64,36 @@ pub(crate) struct Name {
 impl Function {
     pub(crate) fn read(options: TokenStream, mut item: ItemFn, errors: &mut Errors) -> Self {
         let options = attr::FUNCTION.read(options, errors);
+        refuse_other_role(&mut item.attrs, "on", errors);
         let krate = options.krate(errors);
-        let callable = Callable::read(&item.sig, errors);
+        let callable = Callable::read(&item.sig, Role::Method, errors);
         let method = Method::read(&options, None, &item.vis, &item.attrs, &item.sig.ident, callable, errors);
         item.sig.inputs.iter_mut().for_each(param::strip);
         Self { krate, method, item }
     }
+
+    /// A function with `#[on]`, or with several: `#[on("a")] #[on("b")]` is `#[on("a", "b")]`.
+    pub(crate) fn read_handler(options: TokenStream, mut item: ItemFn, errors: &mut Errors) -> Self {
+        refuse_other_role(&mut item.attrs, "rpc", errors);
+        let more = attr::take(&mut item.attrs, "on");
+        let (events, options) = attr::HANDLER.read_events(options, &more, &item.sig.ident, errors);
+        let krate = options.krate(errors);
+        let callable = Callable::read(&item.sig, Role::Handler, errors);
+        let mut method = Method::read(&options, None, &item.vis, &item.attrs, &item.sig.ident, callable, errors);
+        method.handle(&events);
+        item.sig.inputs.iter_mut().for_each(param::strip);
+        Self { krate, method, item }
+    }
 }
+
+/// A function has one of the two attributes; takes the other off, so that it does not expand by itself.
+fn refuse_other_role(attributes: &mut Vec<Attribute>, other: &str, errors: &mut Errors) {
+    for attribute in attr::take(attributes, other) {
+        errors.on(attribute, EITHER_ROLE);
+    }
+}
+
+pub(crate) const EITHER_ROLE: &str = "a function is a method, or a handler of events: drop `#[rpc]` or `#[on(..)]`";
 
 impl Method {
     fn read(
@@ -90,6 +117,7 @@ impl Method {
             deprecated: options.flag("deprecated").is_some() || deprecation.is_some(),
             builtin: options.flag("builtin").is_some(),
             timeout: options.timeout(errors),
+            events: Vec::new(),
             deprecation,
             callable,
         };
@@ -97,20 +125,26 @@ impl Method {
         method
     }
 
+    /// Gives a handler its events.
+    fn handle(&mut self, events: &[LitStr]) {
+        if let Some(first) = events.first() {
+            self.name = Name { text: first.value(), span: first.span() };
+        }
+        self.events = events.iter().map(LitStr::value).collect();
+    }
+
+    pub(crate) fn is_handler(&self) -> bool {
+        self.callable.role == Role::Handler
+    }
+
     fn refuse_reserved_name(&self, errors: &mut Errors) {
         let Name { text, span } = &self.name;
-        if text.starts_with("rpc.") && !self.builtin {
-            errors.at(
-                *span,
-                format_args!(
-                    "the name `{text}` is taken: \"Method names that begin with the word rpc followed by a period \
-                     character are reserved for rpc-internal methods and extensions\" (JSON-RPC 2.0, section 4)"
-                ),
-            );
+        if attr::is_reserved(text) && !self.builtin {
+            errors.at(*span, attr::reserved(text));
         }
     }
 
-    /// The parameters that the caller gives.
+    /// The parameters that the caller gives. A handler has one at most: the payload.
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &Argument> {
         self.callable.arguments()
     }

@@ -8,8 +8,10 @@ use syn::{File, Item, ItemFn, parse_quote};
 use crate::{
     check,
     errors::Errors,
-    expand_rpc, expand_rpc_error,
-    model::{Function, callable::Output, param::Param, rpc_error::ErrorType, service::Service, types::text},
+    expand_event, expand_on, expand_rpc, expand_rpc_error,
+    model::{
+        Function, callable::Output, event::EventType, param::Param, rpc_error::ErrorType, service::Service, types::text,
+    },
 };
 
 fn function(options: proc_macro2::TokenStream, item: ItemFn) -> (Function, Errors) {
@@ -259,4 +261,174 @@ fn every_mistake_of_an_error_enum_is_named() {
     let error = ErrorType::read(&syn::parse2(input).unwrap(), &mut errors);
     check::rpc_error(&error, &mut errors);
     assert_eq!(errors.messages().len(), 5, "{:#?}", errors.messages());
+}
+
+fn handler(options: proc_macro2::TokenStream, item: ItemFn) -> (Function, Errors) {
+    let mut errors = Errors::default();
+    let function = Function::read_handler(options, item, &mut errors);
+    check::method(&function.method, &mut errors);
+    (function, errors)
+}
+
+#[test]
+fn names_and_options_of_a_handler_come_in_any_order() {
+    let (function, errors) = handler(
+        quote!("chat", public, "shout", timeout = "1s", deprecated, crate = crate::conduit),
+        parse_quote!(
+            #[on("say")]
+            #[allow(unused)]
+            fn chat() {}
+        ),
+    );
+    assert_eq!(errors.messages(), [""; 0]);
+    let method = &function.method;
+    assert_eq!(method.events, ["chat", "shout", "say"]);
+    assert!(method.name.text == "chat" && method.is_handler() && method.public && method.deprecated);
+    assert_eq!(method.timeout, Some(Duration::from_secs(1)));
+    assert_eq!((function.item.attrs.len(), text(&function.krate)), (1, "crate::conduit".into()));
+}
+
+#[test]
+fn a_payload_is_the_only_owned_parameter_in_any_pattern() {
+    let (function, errors) = handler(
+        quote!("chat"),
+        parse_quote!(
+            async fn chat(client: &Connection, Chat { text, .. }: Chat, db: &Db) {}
+        ),
+    );
+    assert_eq!(errors.messages(), [""; 0]);
+    assert_eq!(function.method.arguments().map(|payload| text(&payload.ty)).collect::<Vec<_>>(), ["Chat"]);
+
+    let (_, errors) = handler(
+        quote!("chat"),
+        parse_quote!(
+            async fn chat(#[schemars(email)] a: A, #[arg(default = 1)] b: B, c: &str) {}
+        ),
+    );
+    // Two attributes, a type that is not owned, and a second and a third payload.
+    assert_eq!(errors.messages().len(), 5, "{:#?}", errors.messages());
+}
+
+#[test]
+fn every_mistake_in_the_names_of_a_handler_is_an_error() {
+    for (options, count) in [
+        (quote!(), 1),
+        (quote!(public), 1),
+        (quote!(5), 1),
+        (quote!(chat), 1),
+        (quote!(name = "chat"), 1),
+        (quote!("", "rpc.a", "a", "a", 'c', publik), 5),
+        (quote!("a" "b", "c"), 1),
+    ] {
+        let messages = handler(
+            options.clone(),
+            parse_quote!(
+                fn chat() {}
+            ),
+        )
+        .1
+        .messages();
+        assert_eq!(messages.len(), count, "{options}: {messages:#?}");
+    }
+}
+
+#[test]
+fn a_handler_becomes_items_without_arguments_or_a_call() {
+    let item = quote!(
+        async fn chat(data: Chat) {}
+    );
+    let tokens = expand_on(quote!("chat"), &item);
+    assert!(matches!(&items(tokens.clone())[..], [Item::Fn(_), Item::Struct(_), Item::Const(_)]));
+    assert!(!tokens.to_string().contains("PendingCall") && tokens.to_string().contains("type Params = Chat"));
+
+    let tokens = expand_on(quote!(), &item);
+    assert!(matches!(&items(tokens)[..], [Item::Macro(_), Item::Fn(_), Item::Struct(_), Item::Const(_)]));
+}
+
+#[test]
+fn handlers_of_a_service_keep_their_names_and_stay_out_of_the_client() {
+    let item = parse_quote!(
+        impl Chat {
+            #[on("chat", public)]
+            async fn hear(&self, data: Self) {}
+            async fn history(&self) {}
+        }
+    );
+    let mut errors = Errors::default();
+    let service = Service::read(quote!(namespace = "room"), item, &mut errors);
+    assert_eq!(errors.messages(), [""; 0]);
+    let names: Vec<_> = service.methods.iter().map(|method| method.name.text.as_str()).collect();
+    assert_eq!((names, service.called().count()), (vec!["chat", "room.history"], 1));
+
+    let alone = quote!(
+        impl Chat {
+            #[on("chat")]
+            fn hear(&self) {}
+        }
+    );
+    assert!(matches!(&items(expand_rpc(quote!(), &alone))[..], [Item::Impl(_), Item::Const(_)]));
+}
+
+#[test]
+fn a_function_has_one_role() {
+    let item = quote!(
+        #[conduit::rpc(public)]
+        fn chat() {}
+    );
+    assert_eq!(expand_on(quote!("chat"), &item).to_string().matches("compile_error").count(), 1);
+    let item = quote!(
+        #[on("chat")]
+        fn chat() {}
+    );
+    assert_eq!(expand_rpc(quote!(), &item).to_string().matches("compile_error").count(), 1);
+}
+
+#[test]
+fn a_payload_gets_the_name_of_its_event() {
+    let tokens = expand_event(quote!(
+        #[event("chat", crate = crate::conduit)]
+        enum Chat {
+            Said,
+        }
+    ));
+    assert!(tokens.to_string().contains(r#"impl crate :: conduit :: Event for Chat"#), "{tokens}");
+    assert!(tokens.to_string().contains(r#"const NAME : & 'static str = "chat""#), "{tokens}");
+}
+
+#[test]
+fn every_mistake_in_the_name_of_a_payload_is_an_error() {
+    for (input, count) in [
+        (
+            quote!(
+                struct Chat;
+            ),
+            1,
+        ),
+        (
+            quote!(
+                #[event = "chat"]
+                struct Chat;
+            ),
+            1,
+        ),
+        (
+            quote!(
+                #[event("")]
+                struct Chat;
+            ),
+            1,
+        ),
+        (
+            quote!(
+                #[event("*", "b", "rpc.c")]
+                struct Chat;
+            ),
+            4,
+        ),
+        (quote!(#[event(public)] union Chat<T> { t: T }), 3),
+    ] {
+        let mut errors = Errors::default();
+        EventType::read(&syn::parse2(input.clone()).unwrap(), &mut errors);
+        assert_eq!(errors.messages().len(), count, "{input}: {:#?}", errors.messages());
+    }
 }

@@ -14,7 +14,7 @@ use crate::{
     discovery::Discovery,
     dispatch::Dispatcher,
     error::{Error, ErrorKind, Result},
-    events::{self, EventHandler, EventNames},
+    events::{self, Event, EventHandler, EventNames},
     macro_support::Registration,
     method::{MethodDescriptor, Service},
     registry::Registry,
@@ -83,7 +83,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Leaves the methods out that are linked into the program: only those given by hand are served.
+    /// Leaves the methods and handlers out that are linked into the program: only those given by hand are served.
     pub fn explicit(mut self) -> Self {
         self.explicit = true;
         self
@@ -98,11 +98,40 @@ impl ServerBuilder {
     /// Handles an event of clients: `.on("chat", |client: Connection, data: Chat| async move { .. })`.
     ///
     /// The name may be several (`["a", "b"]`), or `"*"` for every event that nothing else handles. Several handlers
-    /// of an event all run, in the order in which they were given; the first value that is not null is the ack of
-    /// an event that was sent as a request.
+    /// of an event all run, in the order in which they were given, and before those with `#[on]` that are
+    /// linked into the program; the first value that is not null is the ack of an event that was sent as a request.
     #[track_caller]
     pub fn on<P, H: EventHandler<P>>(mut self, events: impl EventNames, handler: H) -> Self {
         self.methods.push(events::descriptor(events, handler, std::panic::Location::caller()));
+        self
+    }
+
+    /// Handles the event that the payload's type [names](crate::Event); otherwise as [`on`](Self::on).
+    ///
+    /// ```
+    /// use conduit::{Connection, Event, Server};
+    /// use schemars::JsonSchema;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, JsonSchema, Event)]
+    /// #[event("chat")]
+    /// struct Chat {
+    ///     text: String,
+    /// }
+    ///
+    /// let server = Server::builder().explicit().open().on_event(|client: Connection, chat: Chat| async move {
+    ///     client.server().broadcast_event(&chat).exclude([client.id()]).send()
+    /// });
+    /// # server.build()?;
+    /// # Ok::<(), conduit::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn on_event<P, H>(mut self, handler: H) -> Self
+    where
+        H: EventHandler<P, Payload: Event>,
+    {
+        let caller = std::panic::Location::caller();
+        self.methods.push(events::descriptor(H::Payload::NAME, handler, caller));
         self
     }
 
@@ -181,7 +210,7 @@ impl ServerBuilder {
         }
         methods.extend_from_slice(&builtin::methods());
         if !explicit {
-            methods.extend(inventory::iter::<Registration>().map(|registration| registration.0.clone()));
+            methods.extend(linked());
         }
         let registry = Registry::new(methods, |wanted| is_always_there(wanted) || states.contains_key(&wanted))
             .unwrap_or_else(|more| {
@@ -221,6 +250,14 @@ impl Login {
             }
         }
     }
+}
+
+/// The methods and handlers that the program links in. The linker gives them in no order, and handlers of an event run
+/// in that of the list, so they are sorted by where they stand.
+fn linked() -> Vec<MethodDescriptor> {
+    let mut linked: Vec<_> = inventory::iter::<Registration>().map(|registration| registration.0.clone()).collect();
+    linked.sort_by_key(|method| (method.meta.location.file, method.meta.location.line, method.meta.name));
+    linked
 }
 
 /// Whether a value of this type is there without being given.

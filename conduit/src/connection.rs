@@ -20,6 +20,7 @@ use crate::{
     context::Lend,
     dispatch::Peer,
     error::{Error, ErrorKind, Result},
+    events::Event,
     in_flight::InFlight,
     method::MethodMeta,
     outbox::{Outbox, Text},
@@ -122,6 +123,31 @@ impl Connection {
                 false
             }
         }
+    }
+
+    /// [Sends](Self::send) the event that the payload's type [names](Event).
+    ///
+    /// ```
+    /// use conduit::{Connection, Event, rpc};
+    /// use schemars::JsonSchema;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, JsonSchema, Event)]
+    /// #[event("progress")]
+    /// struct Progress {
+    ///     percent: u8,
+    /// }
+    ///
+    /// /// Import everything, and say how far it is.
+    /// #[rpc]
+    /// async fn import(client: &Connection) {
+    ///     for percent in 0..=100 {
+    ///         client.send_event(&Progress { percent });
+    ///     }
+    /// }
+    /// ```
+    pub fn send_event<E: Event>(&self, event: &E) -> bool {
+        self.send(E::NAME, event)
     }
 
     pub(crate) fn push_event(&self, text: Bytes) -> bool {

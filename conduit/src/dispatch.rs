@@ -131,7 +131,7 @@ impl Dispatcher {
             Ok(target) => target,
             Err(error) => return Entry::Ended(refusal(request.id.as_ref(), &error)),
         };
-        let deadline = target.first().descriptor.meta.timeout.or(self.call_timeout).map(|limit| Instant::now() + limit);
+        let deadline = target.timeout().or(self.call_timeout).map(|limit| Instant::now() + limit);
         let lender: Arc<dyn Lend> = Arc::<P>::clone(peer);
         let call = Call::new(request.id, target.name(&request.method), deadline.map(Instant::into_std), lender);
         let owed = Owed { call, is_event: target.is_event() };
@@ -157,7 +157,7 @@ fn start<P: Peer>(
     peer: &Arc<P>,
     call: &Call,
 ) -> Result<Running, ErrorObject> {
-    peer.may_call(target.first().descriptor.meta, call.method())?;
+    peer.may_call(target.gate(), call.method())?;
     if !target.is_control() {
         peer.in_flight().admit()?;
     }

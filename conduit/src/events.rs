@@ -18,6 +18,20 @@ use crate::{
 /// The name of the handler that takes every event which no other takes.
 pub(crate) const FALLBACK: &str = "*";
 
+/// The payload of an event of one name, which it knows; made by [`#[derive(Event)]`](derive@crate::Event).
+///
+/// [`ServerBuilder::on_event`](crate::ServerBuilder::on_event) handles it,
+/// [`Connection::send_event`](crate::Connection::send_event) and [`Server::broadcast_event`](crate::Server::broadcast_event)
+/// send it, none of them told the name.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not know which event it is the payload of",
+    note = "derive it and give it a name: `#[derive(conduit::Event)]` and `#[event(\"chat\")]`"
+)]
+pub trait Event: Serialize + DeserializeOwned + JsonSchema + Send + 'static {
+    /// The name on the wire.
+    const NAME: &'static str;
+}
+
 /// One name of an event, or several: what [`on`](crate::ServerBuilder::on) takes.
 pub trait EventNames {
     /// The names.
@@ -175,6 +189,7 @@ pub(crate) fn descriptor<P, H: EventHandler<P>>(
         borrows: &[],
     };
     MethodDescriptor {
+        type_id: None,
         meta: Box::leak(Box::new(meta)),
         params: schema::of_payload::<H::Payload>,
         output: schema::of_output::<H::Value>,

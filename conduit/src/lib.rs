@@ -25,6 +25,7 @@
 //! # Where to go on
 //!
 //! - [`rpc`] says what an annotated function may take and return, and [`RpcError`](derive@RpcError) how it fails.
+//! - [`on`] and [`Event`](derive@Event) are for events, which either side may send.
 //! - [`Server::builder`] says what a server can be told.
 //! - [`Client`] is the other end; any JSON-RPC 2.0 client of any language is one too.
 //! - [`protocol`] is JSON-RPC 2.0 as types.
@@ -109,6 +110,68 @@ pub use close::CloseCode;
 ///
 pub use conduit_macros::RpcError;
 
+/// Derives [`Event`](trait@Event).
+///
+/// ```
+/// use conduit::{Connection, Event, on};
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+///
+/// /// Somebody said something.
+/// #[derive(Serialize, Deserialize, JsonSchema, Event)]
+/// #[event("chat")]
+/// struct Chat {
+///     #[schemars(length(min = 1))]
+///     text: String,
+/// }
+///
+/// #[on("chat")]
+/// async fn chat(client: &Connection, chat: Chat) {
+///     client.server().broadcast_event(&chat).send();
+/// }
+///
+/// assert_eq!(Chat::NAME, "chat");
+/// ```
+///
+pub use conduit_macros::Event;
+
+/// A function as the handler of an event.
+///
+/// ```
+/// use conduit::{Call, Connection, Method, methods, on};
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, JsonSchema)]
+/// struct Chat {
+///     #[schemars(length(min = 1))]
+///     text: String,
+/// }
+///
+/// #[derive(Serialize, JsonSchema)]
+/// struct Ack {
+///     receivers: usize,
+/// }
+///
+/// /// Tell everybody else.
+/// #[on("chat")]
+/// async fn chat(client: &Connection, data: Chat) -> Ack {
+///     let receivers = client.server().broadcast("chat", &data).exclude([client.id()]).send();
+///     Ack { receivers }
+/// }
+///
+/// /// Log what nothing else handles.
+/// #[on("*")]
+/// async fn other(call: &Call, data: serde_json::Value) {
+///     println!("{}: {data}", call.method());
+/// }
+///
+/// assert_eq!(<chat as Method>::META.events, ["chat"]);
+/// let handlers = methods![chat, other];
+/// ```
+///
+pub use conduit_macros::on;
+
 /// A function, or the functions of an `impl` block, as methods.
 ///
 /// ```
@@ -142,7 +205,7 @@ pub use connection::{Connection, ConnectionId};
 pub use context::{Call, State};
 pub use description::MethodDescription;
 pub use error::{Error, ErrorKind, Result};
-pub use events::{Ack, EventHandler, EventNames};
+pub use events::{Ack, Event, EventHandler, EventNames};
 pub use method::{Borrow, Location, Method, MethodDescriptor, MethodMeta, Service};
 pub use protocol::{ErrorCode, ErrorObject, Id};
 pub use rpc_error::{ErrorDescription, RpcError};

@@ -10,15 +10,15 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use crate::schema::of_output;
 use crate::{
     client::{Client, PendingCall},
     context::{Call, State},
     method::{Method, MethodDescriptor},
     protocol::ErrorObject,
 };
+pub use crate::{events::NoPayload, schema::of_output};
 
-/// A method that the program links in.
+/// A method, or a handler, that the program links in.
 #[derive(Debug)]
 pub struct Registration(pub MethodDescriptor);
 

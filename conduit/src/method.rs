@@ -1,4 +1,4 @@
-//! What `#[rpc]` implements: a method's name, schemas, and how to run it.
+//! What `#[rpc]` and `#[on]` implement: a method's name, schemas, and how to run it.
 
 use std::{
     any::{Any, TypeId, type_name},
@@ -20,11 +20,11 @@ use crate::{
     schema::{self, Arguments},
 };
 
-/// A method: what the type beside an `#[rpc]` function implements.
+/// A method: what the type beside an `#[rpc]` function implements, and that beside the handler of an event.
 ///
 /// Use it to be generic over methods, or to name a method's types: `<add as Method>::Params`.
 pub trait Method: Sized + 'static {
-    /// The arguments, as one struct with a field for each.
+    /// The arguments, as one struct with a field for each; of a handler, the payload.
     type Params: DeserializeOwned + JsonSchema + Send + 'static;
     /// What a call that succeeds answers with.
     type Output: Serialize + JsonSchema + 'static;
@@ -53,7 +53,7 @@ pub trait Service: State + Sized {
 /// What is known of a method before any server exists.
 #[derive(Debug, Clone)]
 pub struct MethodMeta {
-    /// The name on the wire.
+    /// The name on the wire; of a handler, that of its first event.
     pub name: &'static str,
     /// The events that it handles; none for a method that is called by its name.
     pub events: &'static [&'static str],
@@ -119,6 +119,8 @@ impl fmt::Debug for Borrow {
 #[derive(Clone)]
 pub struct MethodDescriptor {
     pub(crate) meta: &'static MethodMeta,
+    /// The type that implements `Method`; `None` for a closure.
+    pub(crate) type_id: Option<fn() -> TypeId>,
     pub(crate) params: fn() -> Value,
     pub(crate) output: fn() -> Value,
     pub(crate) output_name: fn() -> &'static str,
@@ -157,29 +159,18 @@ impl Start {
 pub(crate) type Running = Pin<Box<dyn Future<Output = Result<String, ErrorObject>> + Send>>;
 
 impl MethodDescriptor {
-    /// The descriptor of `M`.
+    /// The descriptor of `M`: a handler, if its meta names events, else a method.
     #[must_use]
     pub const fn of<M: Method>() -> Self {
+        let is_method = M::META.events.is_empty();
         Self {
             meta: &M::META,
-            params: schema::of_arguments::<M::Params>,
+            type_id: Some(TypeId::of::<M>),
+            params: if is_method { schema::of_arguments::<M::Params> } else { schema::of_payload::<M::Params> },
             output: schema::of_output::<M::Output>,
             output_name: type_name::<M::Output>,
             errors: M::Error::describe,
-            start: Start::Function(start::<M>),
-        }
-    }
-
-    /// The descriptor of `M` as a handler of the events that its meta names.
-    #[must_use]
-    pub const fn of_handler<M: Method>() -> Self {
-        Self {
-            meta: &M::META,
-            params: schema::of_payload::<M::Params>,
-            output: schema::of_output::<M::Output>,
-            output_name: type_name::<M::Output>,
-            errors: M::Error::describe,
-            start: Start::Function(start_handler::<M>),
+            start: Start::Function(if is_method { start::<M> } else { start_handler::<M> }),
         }
     }
 
@@ -191,12 +182,12 @@ impl MethodDescriptor {
 
     /// Whether it is the same function again. Two closures are never the same.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let is_function = |descriptor: &Self| matches!(descriptor.start, Start::Function(_));
-        is_function(self) && is_function(other) && self.meta.location == other.meta.location
+        // A place in the source does not do: one line of `macro_rules!` can hold several functions.
+        matches!((self.type_id, other.type_id), (Some(this), Some(that)) if this() == that())
     }
 }
 
-/// The descriptors of `#[rpc]` functions, for a server that is given its methods by hand.
+/// The descriptors of `#[rpc]` and `#[on]` functions, for a server that is given its methods by hand.
 ///
 /// ```
 /// use conduit::{methods, rpc};

@@ -1,6 +1,6 @@
 //! The methods and events of a server by name, and what can be wrong with them before the first call.
 
-use std::{any::TypeId, borrow::Cow, collections::HashMap};
+use std::{any::TypeId, borrow::Cow, collections::HashMap, time::Duration};
 
 use futures_util::FutureExt;
 use serde_json::{Value, value::RawValue};
@@ -9,7 +9,7 @@ use crate::{
     context::Call,
     dispatch::panicked,
     events::FALLBACK,
-    method::{MethodDescriptor, Running},
+    method::{MethodDescriptor, MethodMeta, Running},
     protocol::{ErrorCode, ErrorObject, Id},
     rpc_error::ErrorDescription,
     schema::Arguments,
@@ -65,12 +65,13 @@ impl Registry {
 
     fn check(&self, descriptor: &MethodDescriptor, has_state: impl Fn(TypeId) -> bool, faults: &mut Vec<String>) {
         let meta = descriptor.meta;
-        if self.methods.get(meta.name).is_some_and(|other| other.descriptor.meta.location == meta.location) {
+        if self.is_known(descriptor) {
             return;
         }
+        let noun = if meta.events.is_empty() { "method" } else { "the handler of event" };
         for borrow in meta.borrows.iter().filter(|borrow| !has_state(borrow.type_id())) {
             faults.push(format!(
-                "method `{}` ({}) borrows `&{}`, and the server has no such state: give it with `.state(..)`",
+                "{noun} `{}` ({}) borrows `&{}`, and the server has no such state: give it with `.state(..)`",
                 meta.name,
                 meta.location,
                 borrow.type_name()
@@ -78,11 +79,19 @@ impl Registry {
         }
         if (descriptor.output_name)().starts_with("core::result::Result<") {
             faults.push(format!(
-                "method `{}` ({}) returns a `Result` under another name: call the alias `Result`, or its error would \
+                "{noun} `{}` ({}) returns a `Result` under another name: call the alias `Result`, or its error would \
                  be sent as a success",
                 meta.name, meta.location
             ));
         }
+    }
+
+    /// Whether the function was given before.
+    fn is_known(&self, descriptor: &MethodDescriptor) -> bool {
+        let (name, location) = (descriptor.meta.name, descriptor.meta.location);
+        let mut handlers = self.events.get(name).into_iter().flatten();
+        self.methods.get(name).is_some_and(|other| other.descriptor.meta.location == location)
+            || handlers.any(|other| other.descriptor.is_same(descriptor))
     }
 
     fn add_method(&mut self, descriptor: MethodDescriptor, faults: &mut Vec<String>) {
@@ -184,11 +193,23 @@ impl Registered {
 }
 
 impl<'a> Target<'a> {
-    /// The method, or the first handler: what it says of login and time goes for all.
-    pub(crate) fn first(self) -> &'a Registered {
+    /// What it takes to be let in: of several handlers, one that asks for a login asks for all.
+    pub(crate) fn gate(self) -> &'static MethodMeta {
+        let mut metas = self.handlers().map(|handler| handler.descriptor.meta);
+        let first = metas.next().expect("an event is registered with a handler");
+        if first.public { metas.find(|meta| !meta.public).unwrap_or(first) } else { first }
+    }
+
+    /// The limit that it sets itself; handlers run in one call, so the shortest of theirs.
+    pub(crate) fn timeout(self) -> Option<Duration> {
+        self.handlers().filter_map(|handler| handler.descriptor.meta.timeout).min()
+    }
+
+    /// The method alone, or all handlers of the event.
+    fn handlers(self) -> impl Iterator<Item = &'a Registered> {
         match self {
-            Self::Method(method) => method,
-            Self::Event(handlers) => handlers.first().expect("an event is registered with a handler"),
+            Self::Method(method) => std::slice::from_ref(method).iter(),
+            Self::Event(handlers) => handlers.iter(),
         }
     }
 

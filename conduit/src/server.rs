@@ -27,6 +27,7 @@ use crate::{
     discovery::Discovery,
     dispatch::{Dispatcher, Reply},
     error::{Error, ErrorKind, Result},
+    events::Event,
     hub::Hub,
     payload::event_text,
     session::{self, Socket, Terms},
@@ -183,6 +184,27 @@ impl Server {
     /// The payload is written once, here, however many receive it.
     pub fn broadcast<T: Serialize + ?Sized>(&self, event: &str, payload: &T) -> Broadcast<'_> {
         Broadcast::new(self, event_text(event, payload))
+    }
+
+    /// [Broadcasts](Self::broadcast) the event that the payload's type [names](Event).
+    ///
+    /// ```no_run
+    /// use conduit::{Event, Server};
+    /// use schemars::JsonSchema;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, JsonSchema, Event)]
+    /// #[event("news")]
+    /// struct News {
+    ///     headline: String,
+    /// }
+    ///
+    /// fn tell(server: &Server, headline: &str) -> usize {
+    ///     server.broadcast_event(&News { headline: headline.into() }).room("readers").send()
+    /// }
+    /// ```
+    pub fn broadcast_event<E: Event>(&self, event: &E) -> Broadcast<'_> {
+        self.broadcast(E::NAME, event)
     }
 
     pub(crate) fn hub(&self) -> &Hub {

@@ -6,7 +6,12 @@ use syn::{Path, spanned::Spanned};
 
 use super::{Target, local};
 use crate::{
-    model::{Method, callable::Output, param::Param, types},
+    model::{
+        Method,
+        callable::Output,
+        param::{Argument, Param},
+        types,
+    },
     span::ours,
 };
 
@@ -22,7 +27,7 @@ use crate::{
 pub(super) fn implementation(target: &Target) -> TokenStream {
     let Target { krate, method, ty, .. } = target;
     let (ok, err) = outcome(krate, &method.callable.output);
-    let params = spanned_params(target);
+    let params = if method.is_handler() { payload(target) } else { arguments(target) };
     // A type that is more private than the method is an error about the whole line.
     let place = match &method.callable.output {
         Output::Unit => method.place,
@@ -33,7 +38,7 @@ pub(super) fn implementation(target: &Target) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #krate::Method for #ty {
-            type Params = #params;
+            #params
             #output
             #meta
             #run
@@ -41,15 +46,25 @@ pub(super) fn implementation(target: &Target) -> TokenStream {
     }
 }
 
+/// The type of the payload; whatever is sent, if the handler wants none.
+fn payload(target: &Target) -> TokenStream {
+    let Target { krate, method, .. } = target;
+    match method.arguments().next() {
+        Some(Argument { ty, .. }) => quote_spanned!(ours(ty.span())=> type Params = #ty;),
+        None => quote!(type Params = #krate::__private::NoPayload;),
+    }
+}
+
 /// The struct of arguments, where an error about one of them should be shown: at the only one, or at the function.
-fn spanned_params(target: &Target) -> Ident {
+fn arguments(target: &Target) -> TokenStream {
     let Target { method, params, .. } = target;
     let mut arguments = method.arguments();
     let span = match (arguments.next(), arguments.next()) {
         (Some(only), None) => only.ty.span(),
         _ => method.ident.span(),
     };
-    Ident::new(&params.to_string(), ours(span))
+    let params = Ident::new(&params.to_string(), ours(span));
+    quote!(type Params = #params;)
 }
 
 /// What success and failure hold: `i64` and `Infallible`, the `T` and `E` of `Result<T, E>`, or what an alias such as
@@ -74,7 +89,7 @@ pub(crate) fn outcome(krate: &Path, output: &Output) -> (TokenStream, TokenStrea
 /// ```
 fn meta(target: &Target) -> TokenStream {
     let Target { krate, method, .. } = target;
-    let Method { public, deprecated, .. } = method;
+    let Method { events, public, deprecated, .. } = method;
     let (name, description) = (&method.name.text, method.description());
     let timeout = timeout(krate, method);
     let borrows = method.callable.borrows().map(|ty| quote_spanned!(ours(ty.span())=> #krate::Borrow::of::<#ty>()));
@@ -84,7 +99,7 @@ fn meta(target: &Target) -> TokenStream {
     quote! {
         const META: #krate::MethodMeta = #krate::MethodMeta {
             name: #name,
-            events: &[],
+            events: &[#(#events),*],
             description: #description,
             public: #public,
             deprecated: #deprecated,
@@ -116,6 +131,7 @@ fn timeout(krate: &Path, method: &Method) -> TokenStream {
 /// ```text
 ///     let output = blocking(move || rename(borrow::<Db>(&call), params.name)).await;
 /// ```
+/// A handler's `params` are the payload itself: `chat(borrow::<Connection>(&call), params)`.
 fn run(target: &Target) -> TokenStream {
     let Target { krate, method, .. } = target;
     let (params, call, output) = (local("params"), local("call"), local("output"));
@@ -146,6 +162,7 @@ fn invocation(target: &Target, params: &Ident, call: &Ident) -> TokenStream {
     let Target { krate, method, callee, .. } = target;
     let arguments = method.callable.params.iter().map(|param| match param {
         Param::Borrow(ty) => quote_spanned!(ours(ty.span())=> #krate::__private::borrow::<#ty>(&#call)),
+        Param::Argument(_) if method.is_handler() => params.to_token_stream(),
         Param::Argument(argument) => {
             let field = argument.field();
             quote!(#params.#field)

@@ -36,12 +36,14 @@ use crate::{
 ///     impl ChatClient { pub fn say(&self, text: String) -> PendingCall<usize> { .. } }
 /// };
 /// ```
+/// Handlers of events stand among the methods, and the client does not know them; without a method, there is none.
 pub(crate) fn service(service: &Service) -> TokenStream {
     let Service { krate, ty, inherited, item, .. } = service;
     let targets: Vec<_> = service.methods.iter().map(|method| target(service, method)).collect();
     let methods = targets.iter().map(hidden_method);
     let descriptors = targets.iter().map(descriptor);
-    let (client, client_methods) = (client(service), client_methods(service, &targets));
+    let (client, client_methods) =
+        service.has_client().then(|| (client(service), client_methods(service, &targets))).unzip();
     let style = allow_style();
     quote! {
         #style
@@ -77,7 +79,8 @@ fn target<'a>(service: &'a Service, method: &'a Method) -> Target<'a> {
 /// ```
 fn hidden_method(target: &Target) -> TokenStream {
     let Target { method, ty, .. } = target;
-    let (params, implementation) = (arguments::params(target), implementation(target));
+    let params = (!method.is_handler()).then(|| arguments::params(target));
+    let implementation = implementation(target);
     let hidden = quote! {
         #[doc(hidden)]
         struct #ty {}
@@ -126,7 +129,7 @@ pub(crate) fn client(service: &Service) -> TokenStream {
 /// ```
 fn client_methods(service: &Service, targets: &[Target]) -> TokenStream {
     let (ident, new) = (client_ident(service), client_new(service));
-    let methods = targets.iter().map(client_method);
+    let methods = targets.iter().filter(|target| !target.method.is_handler()).map(client_method);
     quote! {
         #[automatically_derived]
         impl #ident {
@@ -180,5 +183,5 @@ pub(crate) fn client_visibility(service: &Service) -> &Visibility {
         Visibility::Restricted(_) => 1,
         Visibility::Inherited => 0,
     };
-    service.methods.iter().map(|method| &method.vis).max_by_key(rank).unwrap_or(&Visibility::Inherited)
+    service.called().map(|method| &method.vis).max_by_key(rank).unwrap_or(&Visibility::Inherited)
 }

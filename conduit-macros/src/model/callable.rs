@@ -10,9 +10,19 @@ use crate::errors::Errors;
 
 /// What a function takes and returns.
 pub(crate) struct Callable {
+    pub(crate) role: Role,
     pub(crate) is_async: bool,
     pub(crate) params: Vec<Param>,
     pub(crate) output: Output,
+}
+
+/// What a function is to the peer.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Role {
+    /// It is called, with arguments.
+    Method,
+    /// It handles events, with their payload.
+    Handler,
 }
 
 /// What a function returns.
@@ -24,11 +34,29 @@ pub(crate) enum Output {
     Fallible(Type),
 }
 
+impl Role {
+    /// The function, in messages.
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Method => "a method",
+            Self::Handler => "a handler",
+        }
+    }
+
+    /// What the peer gives it, in messages.
+    pub(super) fn given(self) -> &'static str {
+        match self {
+            Self::Method => "an argument",
+            Self::Handler => "a payload",
+        }
+    }
+}
+
 impl Callable {
-    pub(crate) fn read(signature: &Signature, errors: &mut Errors) -> Self {
-        refuse_signature(signature, errors);
+    pub(crate) fn read(signature: &Signature, role: Role, errors: &mut Errors) -> Self {
+        refuse_signature(signature, role, errors);
         let params = signature.inputs.iter().filter_map(|input| match input {
-            FnArg::Typed(param) => Some(Param::read(param, errors)),
+            FnArg::Typed(param) => Some(Param::read(param, role, errors)),
             FnArg::Receiver(receiver) => {
                 errors
                     .on(receiver, "a function with `self` is a method of a service: put `#[rpc]` on its `impl` block");
@@ -36,7 +64,8 @@ impl Callable {
             }
         });
         let params = params.collect();
-        Self { is_async: signature.asyncness.is_some(), params, output: Output::read(&signature.output, errors) }
+        let output = Output::read(&signature.output, errors);
+        Self { role, is_async: signature.asyncness.is_some(), params, output }
     }
 
     pub(crate) fn arguments(&self) -> impl Iterator<Item = &Argument> {
@@ -92,33 +121,39 @@ fn is_static(ty: &Type) -> bool {
         if reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static") && !borrows(&reference.elem))
 }
 
-fn refuse_signature(signature: &Signature, errors: &mut Errors) {
+fn refuse_signature(signature: &Signature, role: Role, errors: &mut Errors) {
+    let noun = role.noun();
     if !signature.generics.params.is_empty() {
         let params = &signature.generics.params;
         errors.on(
             params,
             format_args!(
-                "a method has one schema, so it can't be generic: name the types instead of `<{}>`",
+                "{noun} has one schema, so it can't be generic: name the types instead of `<{}>`",
                 text(params)
             ),
         );
     }
     if let Some(clause) = &signature.generics.where_clause {
-        errors.on(clause, "a method has one schema, so it can't be generic: drop the `where` clause");
+        errors.on(clause, format_args!("{noun} has one schema, so it can't be generic: drop the `where` clause"));
     }
     if let Some(token) = &signature.constness {
-        errors.on(token, "a method is called at run time: drop `const`, or call this function from one without it");
+        errors.on(
+            token,
+            format_args!("{noun} is called at run time: drop `const`, or call this function from one without it"),
+        );
     }
     if let Safety::Unsafe(token) = &signature.safety {
         errors.on(
             token,
-            "anybody can call a method with anything, so it can't be `unsafe`: check the arguments inside and drop it",
+            format_args!(
+                "anybody can call {noun} with anything, so it can't be `unsafe`: check the arguments inside and drop it"
+            ),
         );
     }
     if let Some(abi) = &signature.abi {
-        errors.on(abi, "a method is a Rust function: drop `extern`");
+        errors.on(abi, format_args!("{noun} is a Rust function: drop `extern`"));
     }
     if let Some(variadic) = &signature.variadic {
-        errors.on(variadic, "a method has a fixed list of arguments: take a `Vec<T>` instead of `...`");
+        errors.on(variadic, format_args!("{noun} has a fixed list of arguments: take a `Vec<T>` instead of `...`"));
     }
 }

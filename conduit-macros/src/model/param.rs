@@ -2,9 +2,12 @@
 
 use syn::{Attribute, Expr, ExprLit, FnArg, Ident, Lit, Pat, PatType, Type, TypeReference, ext::IdentExt};
 
-use super::types::{borrows, has_impl_trait, is_named, owned, plain, text};
+use super::{
+    callable::Role,
+    types::{borrows, has_impl_trait, is_named, owned, plain, text},
+};
 use crate::{
-    attr::{self, Options, Value},
+    attr::{self, Value},
     errors::Errors,
     span,
 };
@@ -17,7 +20,7 @@ pub(crate) enum Param {
     Borrow(Box<Type>),
 }
 
-/// A parameter that the caller gives.
+/// A parameter that the caller gives; for an event, the payload.
 pub(crate) struct Argument {
     pub(crate) ident: Ident,
     pub(crate) ty: Type,
@@ -32,15 +35,17 @@ pub(crate) struct Argument {
 }
 
 impl Param {
-    pub(crate) fn read(param: &PatType, errors: &mut Errors) -> Self {
-        let options = attr::PARAMETER.read_attributes(&param.attrs, errors);
+    pub(crate) fn read(param: &PatType, role: Role, errors: &mut Errors) -> Self {
         refuse_cfg(&param.attrs, errors);
         match plain(&param.ty) {
             Type::Reference(reference) if !is_meant_as_argument(reference) => {
                 refuse_on_borrowed(param, errors);
                 Self::Borrow(Box::new(borrowed(reference, errors)))
             }
-            _ => Self::Argument(Box::new(Argument::read(param, &options, errors))),
+            _ => Self::Argument(Box::new(match role {
+                Role::Method => Argument::read(param, errors),
+                Role::Handler => Argument::read_payload(param, errors),
+            })),
         }
     }
 }
@@ -114,15 +119,36 @@ fn refuse_on_borrowed(param: &PatType, errors: &mut Errors) {
     }
 }
 
+fn refuse_on_payload(param: &PatType, errors: &mut Errors) {
+    let ty = text(&param.ty);
+    for attribute in &param.attrs {
+        let advice = match attribute.path() {
+            path if path.is_ident("arg") => "put `#[serde(..)]` instead of `#[arg(..)]`".to_owned(),
+            path if path.is_ident("doc") => "write what it is".to_owned(),
+            path if ["serde", "schemars"].iter().any(|name| path.is_ident(name)) => {
+                format!("put `#[{}(..)]`", text(path))
+            }
+            _ => continue,
+        };
+        errors.on(
+            attribute,
+            format_args!(
+                "the payload of an event is the type itself: {advice} on the fields of `{ty}`, or of a struct around it"
+            ),
+        );
+    }
+}
+
 impl Argument {
     /// Its name in expanded code, where it is a field and a parameter.
     pub(crate) fn field(&self) -> Ident {
         span::ident(&self.ident)
     }
 
-    fn read(param: &PatType, options: &Options, errors: &mut Errors) -> Self {
+    fn read(param: &PatType, errors: &mut Errors) -> Self {
+        let options = attr::PARAMETER.read_attributes(&param.attrs, errors);
         let ident = name_of(&param.pat, errors);
-        refuse_type(&param.ty, errors);
+        refuse_type(&param.ty, Role::Method, errors);
         let default = options.value("default").cloned();
         let flatten = options.flag("flatten");
         if let (Some(_), Some(flatten)) = (&default, flatten) {
@@ -142,6 +168,25 @@ impl Argument {
         };
         argument.read_serde(errors);
         argument
+    }
+
+    /// A payload is a value as a whole: no name on the wire, no attributes, and a pattern may take it apart.
+    fn read_payload(param: &PatType, errors: &mut Errors) -> Self {
+        refuse_on_payload(param, errors);
+        refuse_type(&param.ty, Role::Handler, errors);
+        let ident = match &*param.pat {
+            Pat::Ident(pattern) => pattern.ident.clone(),
+            other => Ident::new("payload", syn::spanned::Spanned::span(other)),
+        };
+        Self {
+            name: ident.unraw().to_string(),
+            ident,
+            ty: (*param.ty).clone(),
+            attributes: Vec::new(),
+            default: None,
+            flatten: false,
+            custom: false,
+        }
     }
 
     /// Looks through `#[serde(..)]` for the name on the wire, and for what an argument can't have.
@@ -206,14 +251,18 @@ fn name_of(pattern: &Pat, errors: &mut Errors) -> Ident {
     }
 }
 
-fn refuse_type(ty: &Type, errors: &mut Errors) {
-    let name = text(ty);
+fn refuse_type(ty: &Type, role: Role, errors: &mut Errors) {
+    let (name, given) = (text(ty), role.given());
     if has_impl_trait(ty) {
-        errors.on(ty, format_args!("an argument has one type and one schema: name the type instead of `{name}`"));
+        errors.on(ty, format_args!("{given} has one type and one schema: name the type instead of `{name}`"));
     } else if borrows(ty) {
         let instead =
             owned(ty).map_or_else(|| "take a type without lifetimes".to_owned(), |ty| format!("take `{}`", text(ty)));
-        let rule = "an argument is owned, a borrowed parameter (`&T`) comes from the server";
-        errors.on(ty, format_args!("{instead} instead of `{name}`: {rule}"));
+        errors.on(
+            ty,
+            format_args!(
+                "{instead} instead of `{name}`: {given} is owned, a borrowed parameter (`&T`) comes from the server"
+            ),
+        );
     }
 }

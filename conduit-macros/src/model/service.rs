@@ -2,18 +2,22 @@
 
 use proc_macro2::{Span, TokenStream};
 use syn::{
-    Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Path, Receiver, ReceiverKind, Signature, Type,
+    Attribute, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, LitStr, Path, Receiver, ReceiverKind, Signature, Type,
     spanned::Spanned, visit_mut::VisitMut,
 };
 
 use super::{
-    Method,
-    callable::Callable,
+    EITHER_ROLE, Method,
+    callable::{Callable, Role},
     inherited,
     param::{self, Param},
     types::{ReplaceSelf, borrows, is_named, plain, text},
 };
-use crate::{attr, errors::Errors, span};
+use crate::{
+    attr::{self, Options},
+    errors::Errors,
+    span,
+};
 
 /// An `impl` block with `#[rpc]`.
 pub(crate) struct Service {
@@ -38,6 +42,16 @@ impl Service {
         let methods =
             functions.filter_map(|function| read_method(function, &ty, namespace.as_deref(), errors)).collect();
         Self { krate: options.krate(errors), ty, methods, inherited: inherited(&item.attrs), item }
+    }
+
+    /// What a client can call: all but the handlers of events.
+    pub(crate) fn called(&self) -> impl Iterator<Item = &Method> {
+        self.methods.iter().filter(|method| !method.is_handler())
+    }
+
+    /// A service of handlers alone gives a client nothing to call.
+    pub(crate) fn has_client(&self) -> bool {
+        self.methods.is_empty() || self.called().next().is_some()
     }
 
     /// `Chat`, also of `chat::Chat`; `None` for a type without a name.
@@ -76,32 +90,63 @@ fn refuse_block(item: &ItemImpl, errors: &mut Errors) {
 
 /// Reads one function of an `impl` block and takes our attributes off it; `None` when it is no method.
 fn read_method(function: &mut ImplItemFn, ty: &Type, namespace: Option<&str>, errors: &mut Errors) -> Option<Method> {
-    let options = attr::METHOD.read_attributes(&function.attrs, errors);
-    let marked = function.attrs.iter().find(|attribute| attribute.path().is_ident("rpc")).cloned();
-    function.attrs.retain(|attribute| !attribute.path().is_ident("rpc"));
-    if options.flag("skip").is_some() {
+    let mark = Mark::take(&mut function.attrs, errors);
+    if mark.options.flag("skip").is_some() {
         return None;
     }
     let Some(FnArg::Receiver(receiver)) = function.sig.inputs.first() else {
-        if let Some(marked) = marked {
-            errors.on(marked, "a method of a service takes `&self`; `#[rpc]` on a free function needs no service");
+        if let Some(attribute) = mark.attribute {
+            errors.on(attribute, "what a service serves takes `&self`: take it, or make this a free function");
         }
         return None;
     };
     refuse_receiver(receiver, errors);
-    let callable = service_callable(&function.sig, receiver.span(), ty, errors);
-    let method =
-        Method::read(&options, namespace, &function.vis, &function.attrs, &function.sig.ident, callable, errors);
+    let callable = service_callable(&function.sig, mark.role(), receiver.span(), ty, errors);
+    let (vis, attributes, ident) = (&function.vis, &function.attrs, &function.sig.ident);
+    let mut method = Method::read(&mark.options, namespace, vis, attributes, ident, callable, errors);
+    if let Some(events) = &mark.events {
+        // The namespace is for what is called; an event has the name that both sides know.
+        method.handle(events);
+    }
     function.sig.inputs.iter_mut().for_each(param::strip);
     Some(method)
 }
 
+/// What `#[rpc(..)]` or `#[on(..)]` says of a function of an `impl` block.
+struct Mark {
+    /// The attribute, if there is one.
+    attribute: Option<Attribute>,
+    /// The names in `#[on(..)]`; `None` without it.
+    events: Option<Vec<LitStr>>,
+    options: Options,
+}
+
+impl Mark {
+    /// Takes both off the function.
+    fn take(attributes: &mut Vec<Attribute>, errors: &mut Errors) -> Self {
+        let (rpc, on) = (attr::take(attributes, "rpc"), attr::take(attributes, "on"));
+        let Some(attribute) = on.first() else {
+            let options = attr::METHOD.read_attributes(&rpc, errors);
+            return Self { attribute: rpc.into_iter().next(), events: None, options };
+        };
+        if !rpc.is_empty() {
+            errors.on(attribute, EITHER_ROLE);
+        }
+        let (events, options) = attr::SERVICE_HANDLER.read_events(TokenStream::new(), &on, attribute, errors);
+        Self { attribute: Some(attribute.clone()), events: Some(events), options }
+    }
+
+    fn role(&self) -> Role {
+        if self.events.is_some() { Role::Handler } else { Role::Method }
+    }
+}
+
 /// The function as a free one, which borrows the service: `say(&self, a: A)` -> `say(_: &Chat, a: A)`.
-fn service_callable(signature: &Signature, receiver: Span, ty: &Type, errors: &mut Errors) -> Callable {
+fn service_callable(signature: &Signature, role: Role, receiver: Span, ty: &Type, errors: &mut Errors) -> Callable {
     let mut free = signature.clone();
     free.inputs = free.inputs.into_iter().skip(1).collect();
     ReplaceSelf(ty).visit_signature_mut(&mut free);
-    let mut callable = Callable::read(&free, errors);
+    let mut callable = Callable::read(&free, role, errors);
     callable.defaults_mut().for_each(|default| ReplaceSelf(ty).visit_expr_mut(default));
     let service = syn::parse2(span::as_ours_at(ty, receiver)).unwrap_or_else(|_| ty.clone());
     callable.params.insert(0, Param::Borrow(Box::new(service)));

@@ -1,0 +1,9 @@
+use conduit::Event;
+
+#[derive(serde::Serialize, serde::Deserialize, Event)]
+#[event("chat")]
+struct Chat {
+    text: String,
+}
+
+fn main() {}

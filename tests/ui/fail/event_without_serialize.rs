@@ -1,0 +1,9 @@
+use conduit::Event;
+
+#[derive(serde::Deserialize, schemars::JsonSchema, Event)]
+#[event("chat")]
+struct Chat {
+    text: String,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use conduit::on;
+
+#[on("chat")]
+async fn chat<T>(data: T) {
+    let _ = data;
+}
+
+fn main() {}
