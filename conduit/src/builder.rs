@@ -2,11 +2,15 @@
 
 use std::{
     any::{TypeId, type_name},
+    fmt::Display,
+    sync::Arc,
     time::Duration,
 };
 
+use futures_util::FutureExt;
+
 use crate::{
-    auth::Auth,
+    auth::{Auth, Credentials, Identity, LoginHook},
     builtin,
     config::Config,
     connection::Connection,
@@ -15,6 +19,7 @@ use crate::{
     dispatch::Dispatcher,
     error::{Error, ErrorKind, Result},
     events::{self, EventHandler, EventNames},
+    lifecycle::{Disconnected, HookResult, Hooks, hook},
     macro_support::Registration,
     method::{MethodDescriptor, Service},
     registry::Registry,
@@ -33,6 +38,7 @@ pub struct ServerBuilder {
     explicit: bool,
     methods: Vec<MethodDescriptor>,
     states: States,
+    hooks: Hooks,
     faults: Vec<String>,
 }
 
@@ -43,6 +49,7 @@ enum Login {
     Unsaid,
     Password(String),
     Open,
+    Hook(LoginHook),
 }
 
 impl ServerBuilder {
@@ -80,6 +87,79 @@ impl ServerBuilder {
     /// Lets everybody call every method, without login.
     pub fn open(mut self) -> Self {
         self.auth = Login::Open;
+        self
+    }
+
+    /// Lets in whom the hook lets in: it gets the credentials that a client shows, and answers with an
+    /// [`Identity`] or with the reason of a refusal.
+    ///
+    /// ```
+    /// use conduit::{Credentials, Identity, Server};
+    ///
+    /// let server = Server::builder().explicit().login(|_server: Server, credentials: Credentials| async move {
+    ///     match credentials.token.as_str() {
+    ///         "root" => Ok(Identity::new("root").with_role("admin")),
+    ///         _ => Err("nobody has this token"),
+    ///     }
+    /// });
+    /// # server.build()?;
+    /// # Ok::<(), conduit::Error>(())
+    /// ```
+    pub fn login<F, Fut, E>(mut self, hook: F) -> Self
+    where
+        F: Fn(Server, Credentials) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Identity, E>> + Send + 'static,
+        E: Display,
+    {
+        self.auth = Login::Hook(Arc::new(move |server, credentials| {
+            let found = hook(server, credentials);
+            async move { found.await.map_err(|refusal| refusal.to_string()) }.boxed()
+        }));
+        self
+    }
+
+    /// Runs when the server is bound and knows its address, before it takes connections. A failure aborts the
+    /// start. A server that is nested by its router runs it before its first request.
+    pub fn on_startup<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(Server) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookResult> + Send + 'static,
+    {
+        self.hooks.startup.push(hook(function));
+        self
+    }
+
+    /// Runs when a client has logged in, before its first call is served. A failure refuses the client: its
+    /// connection closes with 4003 and the failure's text.
+    ///
+    /// What the hook sends arrives; what it asks by [`Connection::call`] is not answered before it has ended.
+    pub fn on_client_connect<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(Connection) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookResult> + Send + 'static,
+    {
+        self.hooks.connect.push(hook(function));
+        self
+    }
+
+    /// Runs once for each client that `on_client_connect` let in, when its connection has ended, whatever ended it.
+    /// The client is in its rooms until it has run.
+    pub fn on_client_disconnect<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(Connection, Disconnected) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookResult> + Send + 'static,
+    {
+        self.hooks.disconnect.push(hook(move |(client, end)| function(client, end)));
+        self
+    }
+
+    /// Runs when the server stops, while clients are still there: what it broadcasts reaches them.
+    pub fn on_shutdown<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(Server) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookResult> + Send + 'static,
+    {
+        self.hooks.shutdown.push(hook(function));
         self
     }
 
@@ -125,6 +205,33 @@ impl ServerBuilder {
     /// How long a connection may stay without logging in; 30 s by default.
     pub fn auth_timeout(mut self, timeout: Duration) -> Self {
         self.config.auth_timeout = timeout;
+        self
+    }
+
+    /// The most connections that may be logged in at a time; 1000 by default. One more is refused with HTTP status
+    /// 503 and `Retry-After`, or closed with 1013 when it logs in by call. HTTP requests are no connections.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.config.max_connections = connections;
+        self
+    }
+
+    /// The most connections that may be there without having logged in; 100 by default, apart from
+    /// [`max_connections`](Self::max_connections). One more is refused with HTTP status 503 and `Retry-After`.
+    pub fn max_unauthenticated(mut self, connections: usize) -> Self {
+        self.config.max_unauthenticated = connections;
+        self
+    }
+
+    /// How often a connection is pinged; 30 s by default.
+    pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
+        self.config.heartbeat_interval = interval;
+        self
+    }
+
+    /// How long a peer may send not a single byte, not even in answer to pings; 90 s by default. One that is silent
+    /// for longer is closed with 4004. A method that takes long is no silence: the peer's side answers pings.
+    pub fn heartbeat_timeout(mut self, timeout: Duration) -> Self {
+        self.config.heartbeat_timeout = timeout;
         self
     }
 
@@ -174,7 +281,7 @@ impl ServerBuilder {
     /// and type are named), a schema that is none, an empty password, a setting that can't work: all of them
     /// at once, in one error of kind [`ErrorKind::Build`].
     pub fn build(self) -> Result<Server> {
-        let Self { config, auth, explicit, mut methods, states, mut faults } = self;
+        let Self { config, auth, explicit, mut methods, states, hooks, mut faults } = self;
         faults.extend(config.faults());
         if matches!(&auth, Login::Password(password) if password.is_empty()) {
             faults.push("the password is empty: give one, or say `open()` for a server without login".into());
@@ -194,7 +301,7 @@ impl ServerBuilder {
         let discovery = Discovery::new(&config.name, &config.version, &registry)?;
         let auth = auth.decide()?;
         let dispatcher = Dispatcher { registry, max_batch: config.max_batch, call_timeout: config.call_timeout };
-        Ok(Server::assemble(config, auth, states, dispatcher, discovery))
+        Ok(Server::assemble(config, auth, states, dispatcher, discovery, hooks))
     }
 }
 
@@ -213,6 +320,7 @@ impl Login {
         match self {
             Self::Open => Ok(Auth::Open),
             Self::Password(password) => Ok(Auth::Token(password)),
+            Self::Hook(hook) => Ok(Auth::Hook(hook)),
             Self::Unsaid => {
                 let token = Auth::random_token()
                     .map_err(|error| Error::new(ErrorKind::Io, format!("no random token could be made: {error}")))?;

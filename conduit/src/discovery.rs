@@ -223,14 +223,14 @@ fn local_name(reference: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn with_defs(defs: Value) -> Value {
+    fn with_defs(defs: &Value) -> Value {
         json!({ "$ref": "#/$defs/User", "$defs": defs })
     }
 
     #[test]
     fn one_type_in_two_methods_is_one_component() {
         let mut components = Components::default();
-        let schema = with_defs(json!({ "User": { "type": "object" } }));
+        let schema = with_defs(&json!({ "User": { "type": "object" } }));
         let (a, b) = (components.adopt(&schema), components.adopt(&schema));
         assert_eq!((a.clone(), components.schemas.len()), (b, 1));
         assert_eq!(a, json!({ "$ref": "#/components/schemas/User" }));
@@ -239,8 +239,8 @@ mod tests {
     #[test]
     fn two_types_of_one_name_are_two_components() {
         let mut components = Components::default();
-        components.adopt(&with_defs(json!({ "User": { "type": "object" } })));
-        let other = components.adopt(&with_defs(json!({ "User": { "type": "string" } })));
+        components.adopt(&with_defs(&json!({ "User": { "type": "object" } })));
+        let other = components.adopt(&with_defs(&json!({ "User": { "type": "string" } })));
         assert_eq!(other, json!({ "$ref": "#/components/schemas/User2" }));
     }
 
@@ -248,8 +248,8 @@ mod tests {
     fn a_type_that_refers_to_another_of_the_same_name_is_another_type() {
         let mut components = Components::default();
         let user = json!({ "properties": { "at": { "$ref": "#/$defs/Address" } } });
-        components.adopt(&with_defs(json!({ "User": user, "Address": { "type": "object" } })));
-        let other = components.adopt(&with_defs(json!({ "User": user, "Address": { "type": "string" } })));
+        components.adopt(&with_defs(&json!({ "User": user, "Address": { "type": "object" } })));
+        let other = components.adopt(&with_defs(&json!({ "User": user, "Address": { "type": "string" } })));
         let user2 = components.schemas[other["$ref"].as_str().unwrap().rsplit('/').next().unwrap()].clone();
         assert_eq!(user2["properties"]["at"]["$ref"], "#/components/schemas/Address2");
     }

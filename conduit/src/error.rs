@@ -31,6 +31,8 @@ pub enum ErrorKind {
     AddressInUse,
     /// The address can't be listened on for another reason.
     Bind,
+    /// A startup hook failed.
+    Startup,
     /// The connection could not be made.
     Connect,
     /// The server refused the login.

@@ -55,6 +55,7 @@ mod auth;
 mod broadcast;
 mod builder;
 mod builtin;
+mod capacity;
 mod client;
 mod close;
 mod config;
@@ -67,6 +68,7 @@ mod error;
 mod events;
 mod hub;
 mod in_flight;
+mod lifecycle;
 mod method;
 mod outbox;
 mod params;
@@ -80,6 +82,7 @@ mod transport;
 
 use __private as macro_support;
 
+pub use auth::{Credentials, Identity};
 pub use broadcast::Broadcast;
 pub use builder::ServerBuilder;
 pub use client::{Answers, Batch, Client, Connect, Entry, PendingCall};
@@ -138,11 +141,12 @@ pub use conduit_macros::RpcError;
 ///
 pub use conduit_macros::rpc;
 
-pub use connection::{Connection, ConnectionId};
+pub use connection::{Connection, ConnectionId, Counters};
 pub use context::{Call, State};
 pub use description::MethodDescription;
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Ack, EventHandler, EventNames};
+pub use lifecycle::{Disconnected, HookResult};
 pub use method::{Borrow, Location, Method, MethodDescriptor, MethodMeta, Service};
 pub use protocol::{ErrorCode, ErrorObject, Id};
 pub use rpc_error::{ErrorDescription, RpcError};
