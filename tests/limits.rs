@@ -70,3 +70,24 @@ async fn messages_and_bytes_are_counted_both_ways() {
     assert_eq!((messages_in, messages_out), (11, 11));
     assert!(bytes_in > 11 * 60 && bytes_out > 11 * 30, "{bytes_in} in, {bytes_out} out");
 }
+
+#[tokio::test]
+async fn pages_of_other_origins_are_refused_unless_they_are_allowed() {
+    let server = start(builder(methods![add]).open().allowed_origins(["https://app.example.org"])).await;
+    let body = r#"{"jsonrpc":"2.0","method":"add","params":[1,2],"id":1}"#;
+    for (origin, status) in
+        [("https://evil.example", 403), ("null", 403), ("https://app.example.org", 200), ("http://localhost:3000", 200)]
+    {
+        let headers = [("content-type", "application/json"), ("origin", origin)];
+        assert_eq!(http(server.address(), "POST", &headers, body).await.0, status, "{origin}");
+    }
+    let upgrade = [
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("origin", "https://evil.example"),
+    ];
+    let (status, message) = http(server.address(), "GET", &upgrade, "").await;
+    assert_eq!(status, 403);
+    assert!(message.contains("https://evil.example") && message.contains("allowed_origins"), "{message}");
+}

@@ -222,6 +222,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Lets pages of these origins (`"https://app.example.org"`, or `"*"` for all) call the server from browsers.
+    /// Without it, only pages of the server's own host and of this machine may; others are refused with HTTP status
+    /// 403. Programs that are no browsers send no origin.
+    pub fn allowed_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.config.allowed_origins.extend(origins.into_iter().map(Into::into));
+        self
+    }
+
     /// How often a connection is pinged; 30 s by default.
     pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
         self.config.heartbeat_interval = interval;

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{ServerState, login, not_now, peer_addr, refused, unauthorized};
+use super::{ServerState, login, peer_addr, refused, turned_away, unauthorized};
 use crate::{
     protocol::{ErrorCode, ErrorObject, Id, error_text},
     session::not_utf8,
@@ -23,7 +23,7 @@ use crate::{
 /// security: browsers send any other type across origins without asking.
 pub(super) async fn call(State(server): ServerState, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if let Some(refusal) = not_now(&server).await {
+    if let Some(refusal) = turned_away(&server, &parts.headers).await {
         return refusal;
     }
     let peer = peer_addr(&parts.extensions);

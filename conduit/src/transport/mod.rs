@@ -5,6 +5,7 @@
 
 mod http;
 mod metered;
+mod origin;
 mod websocket;
 
 use std::net::SocketAddr;
@@ -74,8 +75,12 @@ fn unauthorized(body: String) -> Response {
     (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], http::json(body)).into_response()
 }
 
-/// Why a request can't be served now, if it can't. A server that is nested starts with its first request.
-async fn not_now(server: &Server) -> Option<Response> {
+/// Why a request is not served, if it is not. A server that is nested starts with its first request.
+async fn turned_away(server: &Server, headers: &HeaderMap) -> Option<Response> {
+    if let Some(origin) = origin::refused(headers, &server.config().allowed_origins) {
+        let message = format!("pages of {origin} may not call this server; its `allowed_origins` do not list it\n");
+        return Some((StatusCode::FORBIDDEN, message).into_response());
+    }
     if server.is_closing() {
         return Some(unavailable("the server is shutting down"));
     }

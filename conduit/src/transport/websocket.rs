@@ -34,7 +34,7 @@ use tokio_tungstenite::{
 use super::{
     ServerState, login,
     metered::{Meter, Metered},
-    not_now, peer_addr, refused, unavailable,
+    peer_addr, refused, turned_away, unavailable,
 };
 use crate::{
     auth::Identity,
@@ -58,7 +58,7 @@ pub(super) async fn upgrade(State(server): ServerState, mut request: Request) ->
     if !request.headers().contains_key(UPGRADE) {
         return not_a_websocket();
     }
-    if let Some(refusal) = not_now(&server).await {
+    if let Some(refusal) = turned_away(&server, request.headers()).await {
         return refusal;
     }
     let mut response = match create_response_with_body(&request, Body::empty) {
