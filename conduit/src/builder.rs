@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use crate::{
     auth::{Auth, Credentials, Identity, LoginHook},
     builtin,
-    config::Config,
+    config::{Password, ServerConfig},
     connection::Connection,
     context::{Call, State},
     discovery::Discovery,
@@ -33,8 +33,8 @@ use crate::{
 #[must_use = "nothing is served until `build()` is called, and the server run"]
 #[derive(Default)]
 pub struct ServerBuilder {
-    config: Config,
-    auth: Login,
+    config: ServerConfig,
+    login: Option<LoginHook>,
     explicit: bool,
     methods: Vec<MethodDescriptor>,
     states: States,
@@ -42,17 +42,13 @@ pub struct ServerBuilder {
     faults: Vec<String>,
 }
 
-#[derive(Default)]
-enum Login {
-    /// A random token is made.
-    #[default]
-    Unsaid,
-    Password(String),
-    Open,
-    Hook(LoginHook),
-}
-
 impl ServerBuilder {
+    /// Takes all settings from a [`ServerConfig`], in place of those before.
+    pub fn config(mut self, config: ServerConfig) -> Self {
+        self.config = config;
+        self
+    }
+
     /// The address or host name to listen on; `"0.0.0.0"`, all IPv4 addresses, by default.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.config.host = host.into();
@@ -80,13 +76,13 @@ impl ServerBuilder {
     /// The token that clients log in with. Without one, and without [`open`](Self::open), a random token is
     /// made and logged once.
     pub fn password(mut self, password: impl Into<String>) -> Self {
-        self.auth = Login::Password(password.into());
+        self.config.password = Some(Password::from(password));
         self
     }
 
     /// Lets everybody call every method, without login.
     pub fn open(mut self) -> Self {
-        self.auth = Login::Open;
+        self.config.open = true;
         self
     }
 
@@ -111,7 +107,7 @@ impl ServerBuilder {
         Fut: Future<Output = Result<Identity, E>> + Send + 'static,
         E: Display,
     {
-        self.auth = Login::Hook(Arc::new(move |server, credentials| {
+        self.login = Some(Arc::new(move |server, credentials| {
             let found = hook(server, credentials);
             async move { found.await.map_err(|refusal| refusal.to_string()) }.boxed()
         }));
@@ -289,10 +285,10 @@ impl ServerBuilder {
     /// and type are named), a schema that is none, an empty password, a setting that can't work: all of them
     /// at once, in one error of kind [`ErrorKind::Build`].
     pub fn build(self) -> Result<Server> {
-        let Self { config, auth, explicit, mut methods, states, hooks, mut faults } = self;
+        let Self { mut config, login, explicit, mut methods, states, hooks, mut faults } = self;
         faults.extend(config.faults());
-        if matches!(&auth, Login::Password(password) if password.is_empty()) {
-            faults.push("the password is empty: give one, or say `open()` for a server without login".into());
+        if login.is_some() && (config.open || config.password.is_some()) {
+            faults.push("a login hook is given, and `open` or a `password` too: the hook alone decides".into());
         }
         methods.extend_from_slice(&builtin::methods());
         if !explicit {
@@ -307,7 +303,7 @@ impl ServerBuilder {
             return Err(refusal(&faults));
         }
         let discovery = Discovery::new(&config.name, &config.version, &registry)?;
-        let auth = auth.decide()?;
+        let auth = decide(&mut config, login)?;
         let dispatcher = Dispatcher { registry, max_batch: config.max_batch, call_timeout: config.call_timeout };
         Ok(Server::assemble(config, auth, states, dispatcher, discovery, hooks))
     }
@@ -315,7 +311,6 @@ impl ServerBuilder {
 
 impl std::fmt::Debug for ServerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The password stays out of logs.
         f.debug_struct("ServerBuilder")
             .field("config", &self.config)
             .field("methods", &self.methods)
@@ -323,20 +318,21 @@ impl std::fmt::Debug for ServerBuilder {
     }
 }
 
-impl Login {
-    fn decide(self) -> Result<Auth> {
-        match self {
-            Self::Open => Ok(Auth::Open),
-            Self::Password(password) => Ok(Auth::Token(password)),
-            Self::Hook(hook) => Ok(Auth::Hook(hook)),
-            Self::Unsaid => {
-                let token = Auth::random_token()
-                    .map_err(|error| Error::new(ErrorKind::Io, format!("no random token could be made: {error}")))?;
-                tracing::warn!("no password was given; clients log in with the token {token}");
-                Ok(Auth::Token(token))
-            }
-        }
+/// How clients are known. Takes the password out of the settings.
+fn decide(config: &mut ServerConfig, login: Option<LoginHook>) -> Result<Auth> {
+    if let Some(hook) = login {
+        return Ok(Auth::Hook(hook));
     }
+    if config.open {
+        return Ok(Auth::Open);
+    }
+    if let Some(password) = config.password.take() {
+        return Ok(Auth::Token(password.into_string()));
+    }
+    let token = Auth::random_token()
+        .map_err(|error| Error::new(ErrorKind::Io, format!("no random token could be made: {error}")))?;
+    tracing::warn!("no password was given; clients log in with the token {token}");
+    Ok(Auth::Token(token))
 }
 
 /// Whether a value of this type is there without being given.

@@ -141,6 +141,7 @@ pub use conduit_macros::RpcError;
 ///
 pub use conduit_macros::rpc;
 
+pub use config::{Password, ServerConfig};
 pub use connection::{Connection, ConnectionId, Counters};
 pub use context::{Call, State};
 pub use description::MethodDescription;

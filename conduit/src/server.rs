@@ -22,7 +22,7 @@ use crate::{
     builder::ServerBuilder,
     capacity::{Capacity, Seat},
     close::CloseCode,
-    config::Config,
+    config::ServerConfig,
     connection::{Connection, ConnectionId},
     context::Lend,
     discovery::Discovery,
@@ -55,7 +55,7 @@ use crate::{
 pub struct Server(Arc<Inner>);
 
 struct Inner {
-    config: Config,
+    config: ServerConfig,
     auth: Auth,
     states: States,
     dispatcher: Arc<Dispatcher>,
@@ -154,7 +154,7 @@ impl Server {
     }
 
     async fn bind(&self) -> Result<TcpListener> {
-        let Config { host, port, .. } = &self.0.config;
+        let ServerConfig { host, port, .. } = &self.0.config;
         TcpListener::bind((host.as_str(), *port)).await.map_err(|error| bind_error(&self.0.config, error))
     }
 
@@ -236,7 +236,7 @@ impl Server {
         &self.0.hub
     }
 
-    pub(crate) fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &ServerConfig {
         &self.0.config
     }
 
@@ -372,7 +372,7 @@ impl Server {
 
     fn make_connection(&self, peer: Option<SocketAddr>, seat: Option<Seat>) -> Connection {
         let id = ConnectionId(self.0.next_connection.fetch_add(1, Ordering::Relaxed));
-        let Config { max_in_flight, max_queue_bytes, .. } = self.0.config;
+        let ServerConfig { max_in_flight, max_queue_bytes, .. } = self.0.config;
         Connection::new(id, peer, seat, Arc::new(self.clone()), max_in_flight, max_queue_bytes)
     }
 }
@@ -396,7 +396,7 @@ impl Lend for Server {
 impl Server {
     /// A server of parts that were checked to fit together.
     pub(crate) fn assemble(
-        config: Config,
+        config: ServerConfig,
         auth: Auth,
         states: States,
         dispatcher: Dispatcher,
@@ -535,7 +535,7 @@ impl Drop for CancelOnDrop<'_> {
     }
 }
 
-fn bind_error(config: &Config, error: std::io::Error) -> Error {
+fn bind_error(config: &ServerConfig, error: std::io::Error) -> Error {
     let address = format!("{}:{}", config.host, config.port);
     if error.kind() == std::io::ErrorKind::AddrInUse {
         let message =
