@@ -11,6 +11,8 @@ mod events;
 mod examples;
 mod http;
 mod interop;
+mod lifecycle;
+mod limits;
 mod login;
 mod on;
 mod parser_corpus;

@@ -98,7 +98,7 @@ fn everything_that_is_wrong_is_told_at_once() {
     for part in [
         "`max_batch` is 0",
         "`host` is empty",
-        "password is empty",
+        "`password` is empty",
         "`u8` was given twice",
         "`&",
         "two methods",

@@ -1,6 +1,71 @@
 //! Who may call: the password of a server, and the comparison that does not leak it.
 
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::{IpAddr, SocketAddr},
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
 use subtle::ConstantTimeEq;
+use tokio::time::Instant;
+
+use crate::{dispatch::panic_text, server::Server};
+
+/// Who a login found.
+///
+/// A login by password finds one without name and roles; a [login hook](crate::ServerBuilder::login) finds whom it
+/// will.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    name: String,
+    roles: BTreeSet<String>,
+}
+
+impl Identity {
+    /// An identity of this name, without roles.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), roles: BTreeSet::new() }
+    }
+
+    /// The same identity with one role more.
+    #[must_use]
+    pub fn with_role(mut self, role: impl Into<String>) -> Self {
+        self.roles.insert(role.into());
+        self
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The roles, by name.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.roles.iter().map(String::as_str)
+    }
+
+    /// Whether it has this role.
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles.contains(role)
+    }
+}
+
+/// What a client shows to log in.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Credentials {
+    /// The token, of the `Authorization: Bearer` header or of `rpc.login`.
+    pub token: String,
+    /// The version that the client claims to be.
+    pub version: Option<String>,
+    /// Where the client is, if that is known.
+    pub peer_addr: Option<SocketAddr>,
+}
 
 /// How a server knows its clients.
 #[derive(Clone)]
@@ -9,7 +74,13 @@ pub(crate) enum Auth {
     Open,
     /// Whoever presents this token.
     Token(String),
+    /// Whomever the application's hook lets in.
+    Hook(LoginHook),
 }
+
+/// The application's own check.
+pub(crate) type LoginHook =
+    Arc<dyn Fn(Server, Credentials) -> BoxFuture<'static, Result<Identity, String>> + Send + Sync>;
 
 impl Auth {
     /// A token of 256 random bits, in hexadecimal.
@@ -19,17 +90,89 @@ impl Auth {
         Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// Whether the token is right. Takes as long for a token that is wrong in its first byte as for one that
-    /// is wrong in its last; the length of the right one is no secret.
-    pub(crate) fn accepts(&self, token: &str) -> bool {
+    /// Who presents these credentials, or why they are refused.
+    ///
+    /// A token takes as long to compare when it is wrong in its first byte as when it is wrong in its last; the
+    /// length of the right one is no secret.
+    pub(crate) async fn identify(&self, server: &Server, credentials: Credentials) -> Result<Identity, String> {
         match self {
-            Self::Open => true,
-            Self::Token(right) => right.as_bytes().ct_eq(token.as_bytes()).into(),
+            Self::Open => Ok(Identity::default()),
+            Self::Token(right) if right.as_bytes().ct_eq(credentials.token.as_bytes()).into() => {
+                Ok(Identity::default())
+            }
+            Self::Token(_) => Err("the token is wrong".into()),
+            Self::Hook(hook) => {
+                let caught = AssertUnwindSafe(async { hook(server.clone(), credentials).await }).catch_unwind().await;
+                caught.unwrap_or_else(|panic| {
+                    tracing::error!("the login hook panicked: {}", panic_text(&*panic));
+                    Err("the server failed".into())
+                })
+            }
         }
     }
 
     pub(crate) fn is_open(&self) -> bool {
         matches!(self, Self::Open)
+    }
+}
+
+/// Failed logins by address: each takes its time, and after several the address has to wait.
+#[derive(Debug, Default)]
+pub(crate) struct Throttle(Mutex<HashMap<IpAddr, Failures>>);
+
+#[derive(Debug)]
+struct Failures {
+    count: u32,
+    last: Instant,
+}
+
+impl Throttle {
+    /// What a failed login costs whoever made it.
+    const DELAY: Duration = Duration::from_millis(100);
+    /// Failures in a row that an address may have.
+    const ALLOWED: u32 = 10;
+    /// How long they count.
+    const MEMORY: Duration = Duration::from_secs(60);
+    /// Addresses that are remembered; beyond it, those are let go whose time is over.
+    const ADDRESSES: usize = 10_000;
+
+    /// Says why an address may not try now, if it may not.
+    pub(crate) fn admit(&self, address: Option<IpAddr>) -> Result<(), String> {
+        let Some(address) = address else { return Ok(()) };
+        let failures = self.lock();
+        let Some(Failures { count, last }) = failures.get(&address) else { return Ok(()) };
+        let rest = Self::MEMORY.saturating_sub(last.elapsed());
+        if *count < Self::ALLOWED || rest.is_zero() {
+            return Ok(());
+        }
+        Err(format!("too many failed logins from this address: try again in {} s", rest.as_secs() + 1))
+    }
+
+    /// Notes a failure, and holds its answer back.
+    pub(crate) async fn failed(&self, address: Option<IpAddr>) {
+        if let Some(address) = address {
+            self.note(address);
+        }
+        tokio::time::sleep(Self::DELAY).await;
+    }
+
+    fn note(&self, address: IpAddr) {
+        let mut failures = self.lock();
+        if failures.len() >= Self::ADDRESSES {
+            failures.retain(|_, failures| failures.last.elapsed() < Self::MEMORY);
+        }
+        let now = Instant::now();
+        let failures = failures.entry(address).or_insert(Failures { count: 0, last: now });
+        if failures.last.elapsed() >= Self::MEMORY {
+            failures.count = 0;
+        }
+        failures.count += 1;
+        failures.last = now;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Failures>> {
+        // No code that can panic runs under the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -42,16 +185,6 @@ pub(crate) fn bearer(header: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_the_right_token_is_accepted() {
-        let auth = Auth::Token("secret".into());
-        assert!(auth.accepts("secret"));
-        for wrong in ["", "secre", "secret ", "Secret", "secretsecret"] {
-            assert!(!auth.accepts(wrong), "{wrong}");
-        }
-        assert!(Auth::Open.accepts(""));
-    }
 
     #[test]
     fn random_tokens_are_long_and_differ() {

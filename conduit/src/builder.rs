@@ -2,19 +2,24 @@
 
 use std::{
     any::{TypeId, type_name},
+    fmt::Display,
+    sync::Arc,
     time::Duration,
 };
 
+use futures_util::FutureExt;
+
 use crate::{
-    auth::Auth,
+    auth::{Auth, Credentials, Identity, LoginHook},
     builtin,
-    config::Config,
+    config::{Password, ServerConfig},
     connection::Connection,
     context::{Call, State},
     discovery::Discovery,
     dispatch::Dispatcher,
     error::{Error, ErrorKind, Result},
     events::{self, Event, EventHandler, EventNames},
+    lifecycle::{Disconnected, HookResult, Hooks, hook},
     macro_support::Registration,
     method::{MethodDescriptor, Service},
     registry::Registry,
@@ -28,24 +33,22 @@ use crate::{
 #[must_use = "nothing is served until `build()` is called, and the server run"]
 #[derive(Default)]
 pub struct ServerBuilder {
-    config: Config,
-    auth: Login,
+    config: ServerConfig,
+    login: Option<LoginHook>,
     explicit: bool,
     methods: Vec<MethodDescriptor>,
     states: States,
+    hooks: Hooks,
     faults: Vec<String>,
 }
 
-#[derive(Default)]
-enum Login {
-    /// A random token is made.
-    #[default]
-    Unsaid,
-    Password(String),
-    Open,
-}
-
 impl ServerBuilder {
+    /// Takes all settings from a [`ServerConfig`], in place of those before.
+    pub fn config(mut self, config: ServerConfig) -> Self {
+        self.config = config;
+        self
+    }
+
     /// The address or host name to listen on; `"0.0.0.0"`, all IPv4 addresses, by default.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.config.host = host.into();
@@ -73,13 +76,86 @@ impl ServerBuilder {
     /// The token that clients log in with. Without one, and without [`open`](Self::open), a random token is
     /// made and logged once.
     pub fn password(mut self, password: impl Into<String>) -> Self {
-        self.auth = Login::Password(password.into());
+        self.config.password = Some(Password::from(password));
         self
     }
 
     /// Lets everybody call every method, without login.
     pub fn open(mut self) -> Self {
-        self.auth = Login::Open;
+        self.config.open = true;
+        self
+    }
+
+    /// Lets in whom the hook lets in: it gets the credentials that a client shows, and answers with an
+    /// [`Identity`] or with the reason of a refusal.
+    ///
+    /// ```
+    /// use conduit::{Credentials, Identity, Server};
+    ///
+    /// let server = Server::builder().explicit().login(|_server: Server, credentials: Credentials| async move {
+    ///     match credentials.token.as_str() {
+    ///         "root" => Ok(Identity::new("root").with_role("admin")),
+    ///         _ => Err("nobody has this token"),
+    ///     }
+    /// });
+    /// # server.build()?;
+    /// # Ok::<(), conduit::Error>(())
+    /// ```
+    pub fn login<F, Fut, E>(mut self, hook: F) -> Self
+    where
+        F: Fn(Server, Credentials) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Identity, E>> + Send + 'static,
+        E: Display,
+    {
+        self.login = Some(Arc::new(move |server, credentials| {
+            let found = hook(server, credentials);
+            async move { found.await.map_err(|refusal| refusal.to_string()) }.boxed()
+        }));
+        self
+    }
+
+    /// Runs when the server is bound and knows its address, before it takes connections. A failure aborts the
+    /// start. A server that is nested by its router runs it before its first request.
+    pub fn on_startup<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(Server) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookResult> + Send + 'static,
+    {
+        self.hooks.startup.push(hook(function));
+        self
+    }
+
+    /// Runs when a client has logged in, before its first call is served. A failure refuses the client: its
+    /// connection closes with 4003 and the failure's text.
+    ///
+    /// What the hook sends arrives; what it asks by [`Connection::call`] is not answered before it has ended.
+    pub fn on_client_connect<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(Connection) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookResult> + Send + 'static,
+    {
+        self.hooks.connect.push(hook(function));
+        self
+    }
+
+    /// Runs once for each client that `on_client_connect` let in, when its connection has ended, whatever ended it.
+    /// The client is in its rooms until it has run.
+    pub fn on_client_disconnect<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(Connection, Disconnected) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookResult> + Send + 'static,
+    {
+        self.hooks.disconnect.push(hook(move |(client, end)| function(client, end)));
+        self
+    }
+
+    /// Runs when the server stops, while clients are still there: what it broadcasts reaches them.
+    pub fn on_shutdown<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(Server) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookResult> + Send + 'static,
+    {
+        self.hooks.shutdown.push(hook(function));
         self
     }
 
@@ -157,6 +233,41 @@ impl ServerBuilder {
         self
     }
 
+    /// The most connections that may be logged in at a time; 1000 by default. One more is refused with HTTP status
+    /// 503 and `Retry-After`, or closed with 1013 when it logs in by call. HTTP requests are no connections.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.config.max_connections = connections;
+        self
+    }
+
+    /// The most connections that may be there without having logged in; 100 by default, apart from
+    /// [`max_connections`](Self::max_connections). One more is refused with HTTP status 503 and `Retry-After`.
+    pub fn max_unauthenticated(mut self, connections: usize) -> Self {
+        self.config.max_unauthenticated = connections;
+        self
+    }
+
+    /// Lets pages of these origins (`"https://app.example.org"`, or `"*"` for all) call the server from browsers.
+    /// Without it, only pages of the server's own host and of this machine may; others are refused with HTTP status
+    /// 403. Programs that are no browsers send no origin.
+    pub fn allowed_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.config.allowed_origins.extend(origins.into_iter().map(Into::into));
+        self
+    }
+
+    /// How often a connection is pinged; 30 s by default.
+    pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
+        self.config.heartbeat_interval = interval;
+        self
+    }
+
+    /// How long a peer may send not a single byte, not even in answer to pings; 90 s by default. One that is silent
+    /// for longer is closed with 4004. A method that takes long is no silence: the peer's side answers pings.
+    pub fn heartbeat_timeout(mut self, timeout: Duration) -> Self {
+        self.config.heartbeat_timeout = timeout;
+        self
+    }
+
     /// The largest message in bytes that is taken; 16 MiB by default. A larger one closes the connection with
     /// 1009, and is answered with 413 over HTTP.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
@@ -203,10 +314,10 @@ impl ServerBuilder {
     /// and type are named), a schema that is none, an empty password, a setting that can't work: all of them
     /// at once, in one error of kind [`ErrorKind::Build`].
     pub fn build(self) -> Result<Server> {
-        let Self { config, auth, explicit, mut methods, states, mut faults } = self;
+        let Self { mut config, login, explicit, mut methods, states, hooks, mut faults } = self;
         faults.extend(config.faults());
-        if matches!(&auth, Login::Password(password) if password.is_empty()) {
-            faults.push("the password is empty: give one, or say `open()` for a server without login".into());
+        if login.is_some() && (config.open || config.password.is_some()) {
+            faults.push("a login hook is given, and `open` or a `password` too: the hook alone decides".into());
         }
         methods.extend_from_slice(&builtin::methods());
         if !explicit {
@@ -221,15 +332,14 @@ impl ServerBuilder {
             return Err(refusal(&faults));
         }
         let discovery = Discovery::new(&config.name, &config.version, &registry)?;
-        let auth = auth.decide()?;
+        let auth = decide(&mut config, login)?;
         let dispatcher = Dispatcher { registry, max_batch: config.max_batch, call_timeout: config.call_timeout };
-        Ok(Server::assemble(config, auth, states, dispatcher, discovery))
+        Ok(Server::assemble(config, auth, states, dispatcher, discovery, hooks))
     }
 }
 
 impl std::fmt::Debug for ServerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The password stays out of logs.
         f.debug_struct("ServerBuilder")
             .field("config", &self.config)
             .field("methods", &self.methods)
@@ -237,19 +347,21 @@ impl std::fmt::Debug for ServerBuilder {
     }
 }
 
-impl Login {
-    fn decide(self) -> Result<Auth> {
-        match self {
-            Self::Open => Ok(Auth::Open),
-            Self::Password(password) => Ok(Auth::Token(password)),
-            Self::Unsaid => {
-                let token = Auth::random_token()
-                    .map_err(|error| Error::new(ErrorKind::Io, format!("no random token could be made: {error}")))?;
-                tracing::warn!("no password was given; clients log in with the token {token}");
-                Ok(Auth::Token(token))
-            }
-        }
+/// How clients are known. Takes the password out of the settings.
+fn decide(config: &mut ServerConfig, login: Option<LoginHook>) -> Result<Auth> {
+    if let Some(hook) = login {
+        return Ok(Auth::Hook(hook));
     }
+    if config.open {
+        return Ok(Auth::Open);
+    }
+    if let Some(password) = config.password.take() {
+        return Ok(Auth::Token(password.into_string()));
+    }
+    let token = Auth::random_token()
+        .map_err(|error| Error::new(ErrorKind::Io, format!("no random token could be made: {error}")))?;
+    tracing::warn!("no password was given; clients log in with the token {token}");
+    Ok(Auth::Token(token))
 }
 
 /// The methods and handlers that the program links in. The linker gives them in no order, and handlers of an event run

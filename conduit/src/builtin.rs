@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     Connection, RpcError, Server,
+    auth::Credentials,
     description::MethodDescription,
     macro_support::schemars,
     method::MethodDescriptor,
@@ -40,12 +41,23 @@ async fn login(
     client: &Connection,
     /// The token, or password, of the server.
     token: String,
+    /// The version that the client is of, such as `1.2.0`.
+    version: Option<String>,
 ) -> Result<Login, LoginError> {
-    if !server.auth().accepts(&token) {
-        return Err(LoginError);
+    let done = Login { server: server.name().into() };
+    if !client.begin_login() {
+        return if client.is_logged_in() { Ok(done) } else { Err(LoginError("another login is under way".into())) };
     }
-    client.log_in();
-    Ok(Login { server: server.name().into() })
+    let credentials = Credentials { token, version, peer_addr: client.peer_addr() };
+    let identity = match server.authenticate(credentials).await {
+        Ok(identity) => identity,
+        Err(reason) => {
+            client.give_up_login();
+            return Err(LoginError(reason));
+        }
+    };
+    server.welcome(client, identity).await.map_err(LoginError)?;
+    Ok(done)
 }
 
 /// Take a call back that is still running: it is dropped, and answered with error -32004. Says whether there
@@ -63,21 +75,22 @@ struct Login {
     server: String,
 }
 
-/// The token was wrong.
-struct LoginError;
+/// Why a login was refused.
+struct LoginError(String);
 
 impl RpcError for LoginError {
     fn to_error_object(&self) -> ErrorObject {
-        ErrorObject::with_code(ErrorCode::Unauthorized, "login failed: the token is wrong")
+        ErrorObject::with_code(ErrorCode::Unauthorized, format!("login failed: {}", self.0))
     }
 
     fn describe() -> Vec<ErrorDescription> {
-        let error = Self.to_error_object();
-        vec![ErrorDescription { code: error.code(), message: error.message().to_owned().into(), data: None }]
+        let code = ErrorCode::Unauthorized.code();
+        vec![ErrorDescription { code, message: "login failed: {reason}".into(), data: None }]
     }
 
     fn from_error_object(object: &ErrorObject) -> Option<Self> {
-        (object.code() == ErrorCode::Unauthorized.code()).then_some(Self)
+        let reason = object.message().strip_prefix("login failed: ")?;
+        (object.code() == ErrorCode::Unauthorized.code()).then(|| Self(reason.to_owned()))
     }
 }
 

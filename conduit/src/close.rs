@@ -14,8 +14,11 @@ use std::{borrow::Cow, fmt};
 /// | 1002 | a frame broke the WebSocket protocol | no: a fault of the client |
 /// | 1007 | a text frame was not UTF-8 | no: a fault of the client |
 /// | 1009 | a message was over `max_message_size` | not with that message |
+/// | 1013 | the server is full | yes, after a while |
 /// | 4001 | no login within `auth_timeout` | with a token |
 /// | 4002 | the client read too slowly and its queue was full | yes |
+/// | 4003 | the server's application refused the client | no |
+/// | 4004 | not a byte came from the client within `heartbeat_timeout` | yes |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CloseCode(u16);
 
@@ -28,14 +31,23 @@ impl CloseCode {
     pub const PROTOCOL_ERROR: Self = Self(1002);
     /// A close frame without a code arrived. Never sent.
     pub const NO_STATUS: Self = Self(1005);
+    /// The connection was lost without a close frame. Never sent.
+    pub const ABNORMAL: Self = Self(1006);
     /// A text frame was not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self(1007);
     /// A message was too large.
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
+    /// The server has as many connections as it may have.
+    pub const TRY_AGAIN_LATER: Self = Self(1013);
     /// The client did not log in within `auth_timeout`.
     pub const LOGIN_TIMEOUT: Self = Self(4001);
     /// The client read more slowly than it was sent to, until its queue was full.
     pub const SLOW_CLIENT: Self = Self(4002);
+
+    /// The application refused the client.
+    pub const REFUSED: Self = Self(4003);
+    /// Not a byte came from the client for too long.
+    pub const DEAD: Self = Self(4004);
 
     /// The code as a number.
     #[must_use]

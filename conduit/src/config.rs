@@ -1,31 +1,100 @@
 //! The settings of a server, their defaults and what is no sense.
 
-use std::time::Duration;
+mod load;
 
-/// Settings with their defaults; the builder's methods of the same names change them.
-#[derive(Debug, Clone)]
-pub(crate) struct Config {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) name: String,
-    pub(crate) version: String,
-    pub(crate) auth_timeout: Duration,
-    pub(crate) max_message_size: usize,
-    pub(crate) max_batch: usize,
-    pub(crate) max_in_flight: usize,
-    pub(crate) max_queue_bytes: usize,
-    pub(crate) call_timeout: Option<Duration>,
-    pub(crate) shutdown_deadline: Duration,
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// The settings of a server, for programs that take them from a file or from the environment.
+///
+/// Each has the default and the meaning of the [`ServerBuilder`](crate::ServerBuilder) method of its name. Times are
+/// written with their unit (`"30s"`, `"500ms"`), sizes in bytes. A key that there is not is an error.
+///
+/// ```
+/// use conduit::{Server, ServerConfig};
+///
+/// let config: ServerConfig = toml::from_str(
+///     r#"
+///     port = 0
+///     password = "secret"
+///     heartbeat_interval = "10s"
+///     "#,
+/// )?;
+/// let server = Server::builder().explicit().config(config).build()?;
+/// assert!(toml::from_str::<ServerConfig>("prot = 8080").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the builder's methods of the same names say what they are")]
+pub struct ServerConfig {
+    pub host: String,
+    pub port: u16,
+    pub name: String,
+    pub version: String,
+    /// The token of the login; without it, and without `open`, a random one is made and logged once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<Password>,
+    pub open: bool,
+    #[serde(with = "humantime_serde")]
+    pub auth_timeout: Duration,
+    pub max_connections: usize,
+    pub max_unauthenticated: usize,
+    #[serde(with = "humantime_serde")]
+    pub heartbeat_interval: Duration,
+    #[serde(with = "humantime_serde")]
+    pub heartbeat_timeout: Duration,
+    pub allowed_origins: Vec<String>,
+    pub max_message_size: usize,
+    pub max_batch: usize,
+    pub max_in_flight: usize,
+    pub max_queue_bytes: usize,
+    #[serde(with = "humantime_serde", skip_serializing_if = "Option::is_none")]
+    pub call_timeout: Option<Duration>,
+    #[serde(with = "humantime_serde")]
+    pub shutdown_deadline: Duration,
 }
 
-impl Default for Config {
+/// A secret that logs don't show.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Password(String);
+
+impl Password {
+    pub(crate) fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl<T: Into<String>> From<T> for Password {
+    fn from(password: T) -> Self {
+        Self(password.into())
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"..\"")
+    }
+}
+
+impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             host: "0.0.0.0".into(),
             port: 8080,
             name: "Server".into(),
             version: "0.0.0".into(),
+            password: None,
+            open: false,
             auth_timeout: Duration::from_secs(30),
+            max_connections: 1000,
+            max_unauthenticated: 100,
+            heartbeat_interval: Duration::from_secs(30),
+            heartbeat_timeout: Duration::from_secs(90),
+            allowed_origins: Vec::new(),
             max_message_size: 16 * 1024 * 1024,
             max_batch: 1000,
             max_in_flight: 1024,
@@ -36,11 +105,13 @@ impl Default for Config {
     }
 }
 
-impl Config {
+impl ServerConfig {
     /// Everything in it that can't work, one sentence each.
     pub(crate) fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         let sizes = [
+            ("max_connections", self.max_connections),
+            ("max_unauthenticated", self.max_unauthenticated),
             ("max_message_size", self.max_message_size),
             ("max_batch", self.max_batch),
             ("max_in_flight", self.max_in_flight),
@@ -49,9 +120,27 @@ impl Config {
         for (key, _) in sizes.iter().filter(|(_, size)| *size == 0) {
             faults.push(format!("`{key}` is 0: it must be at least 1"));
         }
-        let times = [("auth_timeout", Some(self.auth_timeout)), ("call_timeout", self.call_timeout)];
+        let times = [
+            ("auth_timeout", Some(self.auth_timeout)),
+            ("heartbeat_interval", Some(self.heartbeat_interval)),
+            ("heartbeat_timeout", Some(self.heartbeat_timeout)),
+            ("call_timeout", self.call_timeout),
+        ];
         for (key, _) in times.iter().filter(|(_, time)| *time == Some(Duration::ZERO)) {
             faults.push(format!("`{key}` is 0 s: it must be longer"));
+        }
+        if self.heartbeat_interval >= self.heartbeat_timeout {
+            faults.push(format!(
+                "`heartbeat_interval` is {:?} and `heartbeat_timeout` is {:?}: the timeout must be longer, or a ping \
+                 could not be answered in time",
+                self.heartbeat_interval, self.heartbeat_timeout
+            ));
+        }
+        if self.password.as_ref().is_some_and(|Password(password)| password.is_empty()) {
+            faults.push("`password` is empty: give one, or say `open` for a server without login".into());
+        }
+        if self.open && self.password.is_some() {
+            faults.push("`open` is true and a `password` is given: a server without login has no use for it".into());
         }
         if self.host.is_empty() {
             faults.push("`host` is empty: give an address such as \"127.0.0.1\", or \"0.0.0.0\" for all".into());

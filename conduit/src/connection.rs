@@ -5,8 +5,8 @@ use std::{
     fmt,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -16,6 +16,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     asked::Asked,
+    auth::Identity,
+    capacity::Seat,
     close::{Close, CloseCode},
     context::Lend,
     dispatch::Peer,
@@ -50,12 +52,21 @@ pub struct Connection(Arc<Inner>);
 struct Inner {
     id: ConnectionId,
     peer_addr: Option<SocketAddr>,
-    logged_in: AtomicBool,
+    /// The place that it holds; none over HTTP, and none any more when it is gone.
+    seat: Mutex<Option<Seat>>,
+    counters: Traffic,
+    stage: Stage,
+    hooks: tokio::sync::Mutex<()>,
+    identity: OnceLock<Identity>,
+    /// Why the hooks refused the peer.
+    refusal: OnceLock<Close>,
     in_flight: Arc<InFlight>,
     outbox: Outbox,
     /// The server's own calls that the peer has not answered yet.
     asked: Asked,
     connected_at: SystemTime,
+    /// Of the last ping that was answered, in nanoseconds; 0 for none.
+    latency: AtomicU64,
     /// What the application keeps with the connection.
     data: Mutex<Option<Arc<dyn Any + Send + Sync>>>,
     /// Answers that tasks of running calls still have to queue.
@@ -68,6 +79,7 @@ impl Connection {
     pub(crate) fn new(
         id: ConnectionId,
         peer_addr: Option<SocketAddr>,
+        seat: Option<Seat>,
         home: Arc<dyn Lend>,
         max_in_flight: usize,
         max_queue_bytes: usize,
@@ -75,11 +87,17 @@ impl Connection {
         Self(Arc::new(Inner {
             id,
             peer_addr,
-            logged_in: AtomicBool::new(false),
+            seat: Mutex::new(seat),
+            counters: Traffic::default(),
+            stage: Stage(AtomicU8::new(Stage::NEW)),
+            hooks: tokio::sync::Mutex::default(),
+            identity: OnceLock::new(),
+            refusal: OnceLock::new(),
             in_flight: Arc::new(InFlight::new(max_in_flight)),
             outbox: Outbox::new(max_queue_bytes),
             asked: Asked::default(),
             connected_at: SystemTime::now(),
+            latency: AtomicU64::new(0),
             data: Mutex::new(None),
             due: AtomicUsize::new(0),
             home,
@@ -102,13 +120,56 @@ impl Connection {
     /// Whether the peer has shown who it is. On a server without login, everybody has.
     #[must_use]
     pub fn is_logged_in(&self) -> bool {
-        self.0.logged_in.load(Ordering::Acquire)
+        matches!(self.0.stage.load(), Stage::WELCOMED | Stage::LIVE)
+    }
+
+    /// Who the login found; `None` before it. On a server without login, an identity without a name.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.0.identity.get()
     }
 
     /// When the connection was made.
     #[must_use]
     pub fn connected_at(&self) -> SystemTime {
         self.0.connected_at
+    }
+
+    /// What has passed over the connection so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let Traffic { messages_in, messages_out, bytes_in, bytes_out } = &self.0.counters;
+        Counters {
+            messages_in: of(messages_in),
+            messages_out: of(messages_out),
+            bytes_in: of(bytes_in),
+            bytes_out: of(bytes_out),
+        }
+    }
+
+    pub(crate) fn count_message_in(&self) {
+        self.0.counters.messages_in.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_message_out(&self) {
+        self.0.counters.messages_out.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_traffic(&self, (bytes_in, bytes_out): (u64, u64)) {
+        self.0.counters.bytes_in.store(bytes_in, Ordering::Relaxed);
+        self.0.counters.bytes_out.store(bytes_out, Ordering::Relaxed);
+    }
+
+    /// How long the peer took to answer the last ping; `None` before the first.
+    #[must_use]
+    pub fn latency(&self) -> Option<Duration> {
+        Some(Duration::from_nanos(self.0.latency.load(Ordering::Relaxed))).filter(|latency| !latency.is_zero())
+    }
+
+    pub(crate) fn set_latency(&self, latency: Duration) {
+        let nanoseconds = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX).max(1);
+        self.0.latency.store(nanoseconds, Ordering::Relaxed);
     }
 
     /// Sends an event to this peer; says whether it was queued. A connection that is not logged in, or is
@@ -195,6 +256,17 @@ impl Connection {
         self.0.outbox.close(Close::new(code.into(), reason.into()));
     }
 
+    /// Closes the connection once it owes no answer. Nothing is read from the peer any more.
+    pub(crate) fn refuse(&self, code: CloseCode, reason: &str) {
+        // The first reason stays.
+        let _ = self.0.refusal.set(Close::new(code, reason.to_owned()));
+        self.0.outbox.wake();
+    }
+
+    pub(crate) fn refusal(&self) -> Option<&Close> {
+        self.0.refusal.get()
+    }
+
     /// Keeps a value of the application's own with the connection, in place of the one before.
     pub fn set_data<T: Send + Sync + 'static>(&self, data: T) {
         *self.0.data.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(data));
@@ -206,8 +278,53 @@ impl Connection {
         self.0.data.lock().unwrap_or_else(PoisonError::into_inner).clone()?.downcast().ok()
     }
 
-    pub(crate) fn log_in(&self) {
-        self.0.logged_in.store(true, Ordering::Release);
+    /// Starts a login; `false` when there is one already, made or under way.
+    pub(crate) fn begin_login(&self) -> bool {
+        self.0.stage.advance(Stage::NEW, Stage::LOGGING_IN)
+    }
+
+    /// Ends a login that did not succeed; the peer may try again.
+    pub(crate) fn give_up_login(&self) {
+        self.0.stage.advance(Stage::LOGGING_IN, Stage::NEW);
+        self.0.outbox.wake();
+    }
+
+    /// Takes a place among those that have logged in; says whether one was free.
+    pub(crate) fn take_place(&self) -> bool {
+        self.0.seat.lock().unwrap_or_else(PoisonError::into_inner).as_mut().is_none_or(Seat::promote)
+    }
+
+    /// Logs the peer in; `false` when it is gone. The hooks come next.
+    pub(crate) fn enter(&self, identity: Identity) -> bool {
+        let entered = self.0.stage.advance(Stage::LOGGING_IN, Stage::WELCOMED);
+        if entered {
+            // The stage lets one login in.
+            let _ = self.0.identity.set(identity);
+        }
+        entered
+    }
+
+    /// Lets the peer's calls through: the hooks have run.
+    pub(crate) fn go_live(&self) {
+        self.0.stage.advance(Stage::WELCOMED, Stage::LIVE);
+        self.0.outbox.wake();
+    }
+
+    /// Notes that the peer is gone; says whether its hooks had run.
+    pub(crate) fn leave_stage(&self) -> bool {
+        // The application may keep the handle for as long as it likes; the place is free now.
+        drop(self.0.seat.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.0.stage.0.swap(Stage::GONE, Ordering::AcqRel) == Stage::LIVE
+    }
+
+    /// Whether what the peer sends has to wait for its login, so that calls sent right behind it find it made.
+    pub(crate) fn is_logging_in(&self) -> bool {
+        matches!(self.0.stage.load(), Stage::LOGGING_IN | Stage::WELCOMED)
+    }
+
+    /// Held while the hooks of the connection run, so that those of its end come after those of its beginning.
+    pub(crate) fn hooks(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.hooks
     }
 
     pub(crate) fn cancel(&self, id: &Id) -> bool {
@@ -224,7 +341,7 @@ impl Connection {
     }
 
     /// Ends everything that waits for the peer or works for it: it is gone.
-    pub(crate) fn end(&self) {
+    pub(crate) fn abandon(&self) {
         self.0.in_flight.close();
         self.0.in_flight.cancel_all();
         self.0.asked.close();
@@ -277,6 +394,49 @@ impl Peer for Connection {
             "login required: `{name}` is not public; call `rpc.login` first, or connect with an `Authorization: Bearer` header"
         );
         Err(ErrorObject::with_code(ErrorCode::Unauthorized, message))
+    }
+}
+
+/// What has passed over a connection: messages of JSON-RPC, and bytes of the socket with frames, pings and all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Messages that the peer sent.
+    pub messages_in: u64,
+    /// Messages that the peer was sent.
+    pub messages_out: u64,
+    /// Bytes that the peer sent.
+    pub bytes_in: u64,
+    /// Bytes that the peer was sent.
+    pub bytes_out: u64,
+}
+
+#[derive(Default)]
+struct Traffic {
+    messages_in: AtomicU64,
+    messages_out: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+}
+
+/// How far a connection has come.
+struct Stage(AtomicU8);
+
+impl Stage {
+    const NEW: u8 = 0;
+    /// Credentials are being looked at.
+    const LOGGING_IN: u8 = 1;
+    /// Logged in; the hooks run.
+    const WELCOMED: u8 = 2;
+    const LIVE: u8 = 3;
+    const GONE: u8 = 4;
+
+    fn load(&self) -> u8 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Says whether it was at `from`, and is at `to` now.
+    fn advance(&self, from: u8, to: u8) -> bool {
+        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 }
 

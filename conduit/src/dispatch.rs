@@ -224,9 +224,13 @@ fn poll_caught(running: &mut Running, cx: &mut Context<'_>) -> Poll<Result<Strin
 }
 
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> ErrorObject {
-    let message = panic.downcast_ref::<&str>().copied();
-    let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    ErrorObject::internal(format_args!("panicked: {}", message.unwrap_or("with a value that is no text")))
+    ErrorObject::internal(format_args!("panicked: {}", panic_text(panic)))
+}
+
+/// What a panic says.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("with a value that is no text")
 }
 
 /// A call that must be answered, if its kind is answered at all.

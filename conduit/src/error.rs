@@ -27,10 +27,14 @@ struct Inner {
 pub enum ErrorKind {
     /// The server's methods, state or configuration don't fit together.
     Build,
+    /// The settings of a file or of the environment are wrong.
+    Config,
     /// Another program listens on the address.
     AddressInUse,
     /// The address can't be listened on for another reason.
     Bind,
+    /// A startup hook failed.
+    Startup,
     /// The connection could not be made.
     Connect,
     /// The server refused the login.

@@ -56,6 +56,7 @@ mod auth;
 mod broadcast;
 mod builder;
 mod builtin;
+mod capacity;
 mod client;
 mod close;
 mod config;
@@ -68,6 +69,7 @@ mod error;
 mod events;
 mod hub;
 mod in_flight;
+mod lifecycle;
 mod method;
 mod outbox;
 mod params;
@@ -81,6 +83,7 @@ mod transport;
 
 use __private as macro_support;
 
+pub use auth::{Credentials, Identity};
 pub use broadcast::Broadcast;
 pub use builder::ServerBuilder;
 pub use client::{Answers, Batch, Client, Connect, Entry, PendingCall};
@@ -201,11 +204,13 @@ pub use conduit_macros::on;
 ///
 pub use conduit_macros::rpc;
 
-pub use connection::{Connection, ConnectionId};
+pub use config::{Password, ServerConfig};
+pub use connection::{Connection, ConnectionId, Counters};
 pub use context::{Call, State};
 pub use description::MethodDescription;
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Ack, Event, EventHandler, EventNames};
+pub use lifecycle::{Disconnected, HookResult};
 pub use method::{Borrow, Location, Method, MethodDescriptor, MethodMeta, Service};
 pub use protocol::{ErrorCode, ErrorObject, Id};
 pub use rpc_error::{ErrorDescription, RpcError};

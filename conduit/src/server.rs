@@ -7,21 +7,22 @@ use std::{
     net::SocketAddr,
     ops::Deref,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use serde::Serialize;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::OnceCell, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    auth::Auth,
+    auth::{Auth, Credentials, Identity, Throttle},
     broadcast::Broadcast,
     builder::ServerBuilder,
-    close::Close,
-    config::Config,
+    capacity::{Capacity, Seat},
+    close::CloseCode,
+    config::ServerConfig,
     connection::{Connection, ConnectionId},
     context::Lend,
     discovery::Discovery,
@@ -29,6 +30,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     events::Event,
     hub::Hub,
+    lifecycle::{self, Disconnected, Hooks},
     payload::event_text,
     session::{self, Socket, Terms},
     transport,
@@ -54,15 +56,26 @@ use crate::{
 pub struct Server(Arc<Inner>);
 
 struct Inner {
-    config: Config,
+    config: ServerConfig,
     auth: Auth,
     states: States,
     dispatcher: Arc<Dispatcher>,
     discovery: Discovery,
     hub: Hub,
+    capacity: Arc<Capacity>,
+    hooks: Hooks,
+    throttle: Throttle,
+    /// Where the server listens, once it does so by itself.
+    address: OnceLock<SocketAddr>,
+    started: OnceCell<()>,
+    stopped: OnceCell<()>,
     next_connection: AtomicU64,
     sessions: TaskTracker,
+    /// Fires when the server takes no new connections.
+    closing: CancellationToken,
+    /// Fires when connections are to end as soon as they owe nothing.
     shutdown: CancellationToken,
+    /// Fires when the server can't wait any longer.
     kill: CancellationToken,
 }
 
@@ -114,13 +127,35 @@ impl Server {
     pub async fn start(self) -> Result<RunningServer> {
         let listener = self.bind().await?;
         let address = listener.local_addr().map_err(|error| bind_error(&self.0.config, error))?;
+        // Only a server that is started twice finds an address here: the first one stays.
+        let _ = self.0.address.set(address);
+        self.run_startup_hooks().await?;
         tracing::info!(%address, name = self.name(), "listening");
-        let serving = tokio::spawn(transport::serve(listener, self.clone(), self.0.shutdown.clone()));
+        let serving = tokio::spawn(transport::serve(listener, self.clone(), self.0.closing.clone()));
         Ok(RunningServer { server: self, address, serving: Some(serving) })
     }
 
+    /// Where the server listens, once [`start`](Self::start) or [`run`](Self::run) has bound it; `None` for one that
+    /// is served by its router.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.0.address.get().copied()
+    }
+
+    /// Runs the startup hooks, the first time it is called.
+    ///
+    /// # Errors
+    /// The failure of the first hook that failed. The next call tries again.
+    pub(crate) async fn run_startup_hooks(&self) -> Result<()> {
+        let start = async || {
+            let run = lifecycle::until_failure(&self.0.hooks.startup, self).await;
+            run.map_err(|failure| Error::new(ErrorKind::Startup, format!("a startup hook failed: {failure}")))
+        };
+        self.0.started.get_or_try_init(start).await.copied()
+    }
+
     async fn bind(&self) -> Result<TcpListener> {
-        let Config { host, port, .. } = &self.0.config;
+        let ServerConfig { host, port, .. } = &self.0.config;
         TcpListener::bind((host.as_str(), *port)).await.map_err(|error| bind_error(&self.0.config, error))
     }
 
@@ -145,14 +180,26 @@ impl Server {
     /// What takes longer than the shutdown deadline is cut off. For a server that runs by
     /// [`router`](Self::router); others have [`RunningServer::stop`]. To call it again does no harm.
     pub async fn stop(&self) {
-        let Inner { shutdown, kill, sessions, config, .. } = &*self.0;
+        let Inner { closing, shutdown, kill, sessions, config, hooks, stopped, .. } = &*self.0;
+        let deadline = tokio::time::Instant::now() + config.shutdown_deadline;
+        closing.cancel();
+        // Clients are still there: what a hook broadcasts reaches them before their connections close.
+        let hooks = stopped.get_or_init(|| lifecycle::all("shutdown", &hooks.shutdown, self));
+        if tokio::time::timeout_at(deadline, hooks).await.is_err() {
+            tracing::warn!("the shutdown hooks took longer than the shutdown deadline");
+        }
         shutdown.cancel();
         sessions.close();
-        if tokio::time::timeout(config.shutdown_deadline, sessions.wait()).await.is_err() {
+        if tokio::time::timeout_at(deadline, sessions.wait()).await.is_err() {
             tracing::warn!(left = sessions.len(), "shutdown deadline passed, closing what is left");
             kill.cancel();
             sessions.wait().await;
         }
+    }
+
+    /// Whether new connections are refused.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.0.closing.is_cancelled()
     }
 
     /// The connection with this number, if it is there.
@@ -211,7 +258,7 @@ impl Server {
         &self.0.hub
     }
 
-    pub(crate) fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &ServerConfig {
         &self.0.config
     }
 
@@ -223,27 +270,119 @@ impl Server {
         &self.0.discovery
     }
 
-    /// Serves a socket until it ends.
-    pub(crate) async fn accept<T, S>(self, peer: Option<SocketAddr>, logged_in: bool, socket: S)
+    /// Looks at credentials: who presents them, or why they are refused.
+    ///
+    /// A failure takes its time, and an address that fails too often is refused unheard for a while.
+    pub(crate) async fn authenticate(&self, credentials: Credentials) -> Result<Identity, String> {
+        let address = credentials.peer_addr.map(|address| address.ip());
+        self.0.throttle.admit(address)?;
+        let found = self.0.auth.identify(self, credentials).await;
+        if found.is_err() {
+            self.0.throttle.failed(address).await;
+        }
+        found
+    }
+
+    /// Logs a connection in whose login was begun, and runs its hooks.
+    ///
+    /// # Errors
+    /// Why a hook refused it. The connection closes then.
+    pub(crate) async fn welcome(&self, connection: &Connection, identity: Identity) -> Result<(), String> {
+        if !connection.take_place() {
+            let reason = format!("the server is full: it holds {} connections", self.0.config.max_connections);
+            connection.refuse(CloseCode::TRY_AGAIN_LATER, &reason);
+            return Err(reason);
+        }
+        if self.0.hooks.connect.is_empty() {
+            connection.enter(identity);
+            connection.go_live();
+            return Ok(());
+        }
+        let (server, connection) = (self.clone(), connection.clone());
+        // In a task of its own: a peer that goes away in the middle does not cut the hooks short.
+        let hooks = tokio::spawn(async move { server.run_connect_hooks(&connection, identity).await });
+        hooks.await.unwrap_or_else(|_| Err("the server is shutting down".into()))
+    }
+
+    async fn run_connect_hooks(&self, connection: &Connection, identity: Identity) -> Result<(), String> {
+        let _in_turn = connection.hooks().lock().await;
+        if !connection.enter(identity) {
+            return Err("the connection is gone".into());
+        }
+        match lifecycle::until_failure(&self.0.hooks.connect, connection).await {
+            Ok(()) => connection.go_live(),
+            Err(reason) => {
+                connection.refuse(CloseCode::REFUSED, &reason);
+                return Err(reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// A place for one connection more, if one is free.
+    pub(crate) fn seat(&self, logged_in: bool) -> Option<Seat> {
+        self.0.capacity.seat(logged_in)
+    }
+
+    /// Serves a socket until it ends; `identity` is who its upgrade logged in.
+    pub(crate) async fn accept<T, S>(self, peer: Option<SocketAddr>, seat: Seat, identity: Option<Identity>, socket: S)
     where
         T: Deref<Target = str>,
         S: Socket<T>,
     {
-        let connection = self.make_connection(peer, logged_in);
+        let connection = self.make_connection(peer, Some(seat));
+        self.0.sessions.track_future(self.serve(connection, identity, socket)).await;
+    }
+
+    async fn serve<T, S>(&self, connection: Connection, identity: Option<Identity>, socket: S)
+    where
+        T: Deref<Target = str>,
+        S: Socket<T>,
+    {
         let id = connection.id();
-        let Inner { hub, sessions, shutdown, kill, config, dispatcher, .. } = &*self.0;
-        let terms = Terms { auth_timeout: config.auth_timeout, shutdown: shutdown.clone(), kill: kill.clone() };
-        tracing::debug!(%id, ?peer, "connected");
-        hub.add(connection.clone());
-        let _leaves = LeaveOnDrop(&self, id);
-        let served = session::serve(connection, socket, Arc::clone(dispatcher), terms);
-        let close: Close = sessions.track_future(served).await;
+        tracing::debug!(%id, peer = ?connection.peer_addr(), "connected");
+        self.0.hub.add(connection.clone());
+        let _leaves = LeaveOnDrop(self, id);
+        if let Some(identity) = identity {
+            connection.begin_login();
+            if let Err(reason) = self.welcome(&connection, identity).await {
+                tracing::debug!(%id, reason, "refused");
+            }
+        }
+        let close = session::serve(connection.clone(), socket, Arc::clone(&self.0.dispatcher), self.terms()).await;
         tracing::debug!(%id, %close, "disconnected");
+        let in_turn = connection.hooks().lock().await;
+        if connection.leave_stage() {
+            let end = Disconnected { code: close.code, reason: close.reason.into_owned() };
+            lifecycle::all("disconnect", &self.0.hooks.disconnect, &(connection.clone(), end)).await;
+        }
+        drop(in_turn);
+    }
+
+    fn terms(&self) -> Terms {
+        let Inner { shutdown, kill, config, .. } = &*self.0;
+        Terms {
+            auth_timeout: config.auth_timeout,
+            heartbeat_interval: config.heartbeat_interval,
+            heartbeat_timeout: config.heartbeat_timeout,
+            shutdown: shutdown.clone(),
+            kill: kill.clone(),
+        }
     }
 
     /// Answers one text of a peer that has no lasting connection.
-    pub(crate) async fn call_once(&self, peer: Option<SocketAddr>, logged_in: bool, text: &str) -> Option<String> {
-        let connection = self.make_connection(peer, logged_in);
+    pub(crate) async fn call_once(
+        &self,
+        peer: Option<SocketAddr>,
+        identity: Option<Identity>,
+        text: &str,
+    ) -> Option<String> {
+        let connection = self.make_connection(peer, None);
+        if let Some(identity) = identity {
+            connection.begin_login();
+            connection.enter(identity);
+            connection.go_live();
+        }
         let peer = Arc::new(connection);
         let _gone = CancelOnDrop(&peer);
         match self.0.dispatcher.dispatch(text, &peer) {
@@ -253,14 +392,10 @@ impl Server {
         }
     }
 
-    fn make_connection(&self, peer: Option<SocketAddr>, logged_in: bool) -> Connection {
+    fn make_connection(&self, peer: Option<SocketAddr>, seat: Option<Seat>) -> Connection {
         let id = ConnectionId(self.0.next_connection.fetch_add(1, Ordering::Relaxed));
-        let Config { max_in_flight, max_queue_bytes, .. } = self.0.config;
-        let connection = Connection::new(id, peer, Arc::new(self.clone()), max_in_flight, max_queue_bytes);
-        if logged_in {
-            connection.log_in();
-        }
-        connection
+        let ServerConfig { max_in_flight, max_queue_bytes, .. } = self.0.config;
+        Connection::new(id, peer, seat, Arc::new(self.clone()), max_in_flight, max_queue_bytes)
     }
 }
 
@@ -283,12 +418,14 @@ impl Lend for Server {
 impl Server {
     /// A server of parts that were checked to fit together.
     pub(crate) fn assemble(
-        config: Config,
+        config: ServerConfig,
         auth: Auth,
         states: States,
         dispatcher: Dispatcher,
         discovery: Discovery,
+        hooks: Hooks,
     ) -> Self {
+        let capacity = Arc::new(Capacity::new(config.max_connections, config.max_unauthenticated));
         Self(Arc::new(Inner {
             config,
             auth,
@@ -297,7 +434,14 @@ impl Server {
             discovery,
             next_connection: AtomicU64::new(1),
             hub: Hub::default(),
+            capacity,
+            hooks,
+            throttle: Throttle::default(),
+            address: OnceLock::new(),
+            started: OnceCell::new(),
+            stopped: OnceCell::new(),
             sessions: TaskTracker::new(),
+            closing: CancellationToken::new(),
             shutdown: CancellationToken::new(),
             kill: CancellationToken::new(),
         }))
@@ -340,7 +484,7 @@ impl Drop for LeaveOnDrop<'_> {
     }
 }
 
-/// A server that serves in the background; dropping it stops the server at once.
+/// A server that serves in the background; dropping it stops the server at once, without hooks.
 #[derive(Debug)]
 #[must_use = "the server stops when this is dropped"]
 pub struct RunningServer {
@@ -378,7 +522,6 @@ impl RunningServer {
     /// # Cancel safety
     /// Dropping the future goes on to stop the server, without waiting for calls in flight.
     pub async fn stop(mut self) -> Result<()> {
-        self.server.0.shutdown.cancel();
         let deadline = tokio::time::Instant::now() + self.server.config().shutdown_deadline;
         self.server.stop().await;
         let Some(mut serving) = self.serving.take() else { return Ok(()) };
@@ -396,6 +539,7 @@ impl RunningServer {
 
 impl Drop for RunningServer {
     fn drop(&mut self) {
+        self.server.0.closing.cancel();
         self.server.0.shutdown.cancel();
         self.server.0.kill.cancel();
         if let Some(serving) = &self.serving {
@@ -413,7 +557,7 @@ impl Drop for CancelOnDrop<'_> {
     }
 }
 
-fn bind_error(config: &Config, error: std::io::Error) -> Error {
+fn bind_error(config: &ServerConfig, error: std::io::Error) -> Error {
     let address = format!("{}:{}", config.host, config.port);
     if error.kind() == std::io::ErrorKind::AddrInUse {
         let message =

@@ -13,6 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -30,7 +31,9 @@ pub(crate) enum Received<T> {
     Binary(Bytes),
     /// The peer closes; the stream ends behind it.
     Close(Option<Close>),
-    /// Something that the transport has dealt with, such as a ping.
+    /// The answer to a ping.
+    Pong,
+    /// Something that the transport has dealt with, such as a ping of the peer.
     Handled,
 }
 
@@ -38,6 +41,7 @@ pub(crate) enum Received<T> {
 #[derive(Debug)]
 pub(crate) enum Outgoing {
     Text(Text),
+    Ping,
     Close(Close),
 }
 
@@ -52,11 +56,11 @@ pub(crate) struct SocketError {
 pub(crate) trait Socket<T>:
     Stream<Item = Result<Received<T>, SocketError>> + Sink<Outgoing, Error = SocketError> + Send + Unpin
 {
-}
+    /// How long ago the last byte of the peer arrived, be it in the middle of a message.
+    fn silence(&self) -> Duration;
 
-impl<T, S> Socket<T> for S where
-    S: Stream<Item = Result<Received<T>, SocketError>> + Sink<Outgoing, Error = SocketError> + Send + Unpin
-{
+    /// The bytes that arrived, and that were written, since the connection was made.
+    fn traffic(&self) -> (u64, u64);
 }
 
 /// When a connection must end.
@@ -64,6 +68,10 @@ impl<T, S> Socket<T> for S where
 pub(crate) struct Terms {
     /// How long a peer may stay without logging in.
     pub(crate) auth_timeout: Duration,
+    /// How often a peer is pinged.
+    pub(crate) heartbeat_interval: Duration,
+    /// How long a peer may be silent.
+    pub(crate) heartbeat_timeout: Duration,
     /// Fires when the server wants to stop: calls in flight are still answered.
     pub(crate) shutdown: CancellationToken,
     /// Fires when the server can't wait any longer.
@@ -83,10 +91,14 @@ where
     S: Socket<T>,
 {
     let peer = Arc::new(connection);
-    let mut session = Session { socket, peer: Arc::clone(&peer), dispatcher, draining: false };
+    let mut session =
+        Session { socket, peer: Arc::clone(&peer), dispatcher, draining: false, ping_due: false, pinged: None };
     let end = session.run(&terms).await;
-    peer.end();
-    session.finish(end, &terms.kill).await
+    peer.abandon();
+    let close = session.finish(end, &terms.kill).await;
+    // Nothing is queued for a peer that is gone.
+    peer.outbox().close(close.clone());
+    close
 }
 
 struct Session<S> {
@@ -95,6 +107,10 @@ struct Session<S> {
     dispatcher: Arc<Dispatcher>,
     /// Whether the connection is to close as soon as it owes nothing.
     draining: bool,
+    /// Whether a ping is to be written.
+    ping_due: bool,
+    /// When the last ping that has not been answered was written.
+    pinged: Option<Instant>,
 }
 
 /// Why a session has stopped.
@@ -116,6 +132,8 @@ impl<S> Session<S> {
         let login = tokio::time::sleep(terms.auth_timeout);
         tokio::pin!(login);
         let mut waiting_for_login = !self.peer.is_logged_in();
+        let mut heartbeat = tokio::time::interval(terms.heartbeat_interval);
+        heartbeat.reset();
         loop {
             tokio::select! {
                 biased;
@@ -126,6 +144,16 @@ impl<S> Session<S> {
                         let reason = format!("no login within {:?}", terms.auth_timeout);
                         self.outbox().close(Close::new(CloseCode::LOGIN_TIMEOUT, reason));
                     }
+                }
+                _ = heartbeat.tick() => {
+                    let silence = self.socket.silence();
+                    if silence >= terms.heartbeat_timeout {
+                        return End::Failed(SocketError {
+                            message: format!("not a byte from the peer for {silence:?}"),
+                            tell: Some(CloseCode::DEAD),
+                        });
+                    }
+                    self.ping_due = true;
                 }
                 () = terms.shutdown.cancelled(), if !self.draining => {
                     self.draining = true;
@@ -148,7 +176,9 @@ impl<S> Session<S> {
                 return Poll::Ready(End::Closing);
             }
             let reading = self.poll_read(cx);
-            if let Poll::Ready(Err(error)) = self.poll_write(cx) {
+            let writing = self.poll_write(cx);
+            self.peer.set_traffic(self.socket.traffic());
+            if let Poll::Ready(Err(error)) = writing {
                 return Poll::Ready(End::Failed(error));
             }
             match reading {
@@ -158,8 +188,10 @@ impl<S> Session<S> {
                     if self.outbox().closing().is_some() {
                         return Poll::Ready(End::Closing);
                     }
-                    if self.draining && self.owes_nothing() {
-                        self.outbox().close(shutting_down());
+                    if self.owes_nothing()
+                        && let Some(close) = self.peer.refusal().cloned().or(self.draining.then(shutting_down))
+                    {
+                        self.outbox().close(close);
                         return Poll::Ready(End::Closing);
                     }
                     return Poll::Pending;
@@ -178,9 +210,18 @@ impl<S> Session<S> {
             if self.outbox().is_filling() {
                 return Reading::More;
             }
+            // What was sent behind a login waits for it. Whoever ends the login wakes this task.
+            if self.peer.is_logging_in() {
+                return Reading::Waiting;
+            }
             match self.socket.poll_next_unpin(cx) {
                 Poll::Ready(Some(Ok(Received::Text(text)))) => self.message(&text),
                 Poll::Ready(Some(Ok(Received::Binary(bytes)))) => self.binary(&bytes),
+                Poll::Ready(Some(Ok(Received::Pong))) => {
+                    if let Some(pinged) = self.pinged.take() {
+                        self.peer.set_latency(pinged.elapsed());
+                    }
+                }
                 Poll::Ready(Some(Ok(Received::Handled))) => {}
                 Poll::Ready(Some(Ok(Received::Close(close)))) => return Reading::Ended(End::Peer(close)),
                 Poll::Ready(Some(Err(error))) => return Reading::Ended(End::Failed(error)),
@@ -196,9 +237,16 @@ impl<S> Session<S> {
     where
         S: Socket<T>,
     {
+        if self.ping_due {
+            ready!(self.socket.poll_ready_unpin(cx))?;
+            self.socket.start_send_unpin(Outgoing::Ping)?;
+            self.ping_due = false;
+            self.pinged = Some(Instant::now());
+        }
         while !self.outbox().is_empty() {
             ready!(self.socket.poll_ready_unpin(cx))?;
             if let Some(text) = self.outbox().pop() {
+                self.peer.count_message_out();
                 self.socket.start_send_unpin(Outgoing::Text(text))?;
             }
         }
@@ -206,6 +254,7 @@ impl<S> Session<S> {
     }
 
     fn message(&self, text: &str) {
+        self.peer.count_message_in();
         match self.dispatcher.dispatch(text, &self.peer) {
             Reply::None => {}
             Reply::Ready(text) => drop(self.outbox().push(Text::Own(text))),
@@ -247,7 +296,7 @@ impl<S> Session<S> {
                 let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.socket.flush()).await;
                 return close.unwrap_or(Close::new(CloseCode::NO_STATUS, "closed by the peer"));
             }
-            End::Failed(SocketError { message, tell: None }) => return Close::new(CloseCode::from(1006), message),
+            End::Failed(SocketError { message, tell: None }) => return Close::new(CloseCode::ABNORMAL, message),
             End::Failed(SocketError { message, tell: Some(code) }) => Close::new(code, message),
             End::Closing => self.outbox().closing().unwrap_or_else(shutting_down),
         };

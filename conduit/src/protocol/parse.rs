@@ -67,6 +67,10 @@ fn batch(text: &str) -> Incoming<'_> {
 
 fn message(text: &str) -> Result<Message<'_>, Invalid> {
     match serde_json::from_str::<Envelope<'_>>(text) {
+        Ok(envelope) if envelope.is_text_in_doubt => {
+            serde_json::from_str::<&RawValue>(text).map_err(|error| not_json(&error))?;
+            envelope.into_message()
+        }
         Ok(envelope) => envelope.into_message(),
         // The envelope takes any value for every member, so a text that is JSON can only be no object. The parser
         // itself does not tell: it calls `1e400` malformed, which the grammar does not.
@@ -98,6 +102,8 @@ struct Envelope<'a> {
     error: Option<&'a RawValue>,
     /// A member that stands there twice. Which of the two counts would be a guess, so neither does.
     twice: Option<&'static str>,
+    /// Whether the name of a member holds what names are not looked at for when they are read as bytes.
+    is_text_in_doubt: bool,
 }
 
 impl<'a> Envelope<'a> {
@@ -220,7 +226,8 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
                 Member::Id => (&mut envelope.id, "id"),
                 Member::Result => (&mut envelope.result, "result"),
                 Member::Error => (&mut envelope.error, "error"),
-                Member::Other => {
+                Member::Other { in_doubt } => {
+                    envelope.is_text_in_doubt |= in_doubt;
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }
@@ -241,12 +248,12 @@ enum Member {
     Id,
     Result,
     Error,
-    Other,
+    Other { in_doubt: bool },
 }
 
 impl<'de> Deserialize<'de> for Member {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // As bytes: a string would have to be UTF-8, and this need not even be a string that can be decoded.
+        // As bytes: a string would have to be one that can be decoded.
         deserializer.deserialize_bytes(MemberVisitor)
     }
 }
@@ -268,7 +275,8 @@ impl Visitor<'_> for MemberVisitor {
             b"id" => Member::Id,
             b"result" => Member::Result,
             b"error" => Member::Error,
-            _ => Member::Other,
+            // A control character is no JSON unless it was escaped, which the bytes do not tell.
+            name => Member::Other { in_doubt: name.iter().any(u8::is_ascii_control) },
         })
     }
 
@@ -341,6 +349,8 @@ mod tests {
             panic!("not a request")
         };
         assert_eq!(request.id, Some(Id::from(1)));
+        assert_eq!(refusal("{\"a\u{0}\":1,\"jsonrpc\":\"2.0\",\"method\":\"m\",\"id\":1}").0, -32700);
+        assert_eq!(refusal(r#"{"a\u0000":1,"jsonrpc":"2.0","method":7,"id":1}"#), (-32600, "1".into()));
     }
 
     #[test]

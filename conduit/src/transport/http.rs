@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Login, ServerState, login, peer_addr, unauthorized, wrong_token};
+use super::{ServerState, login, peer_addr, refused, turned_away, unauthorized};
 use crate::{
     protocol::{ErrorCode, ErrorObject, Id, error_text},
     session::not_utf8,
@@ -23,11 +23,15 @@ use crate::{
 /// security: browsers send any other type across origins without asking.
 pub(super) async fn call(State(server): ServerState, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let logged_in = match login(&server, &parts.headers) {
-        Login::Done => true,
-        Login::None => false,
-        Login::Wrong => return wrong_token(),
+    if let Some(refusal) = turned_away(&server, &parts.headers).await {
+        return refusal;
+    }
+    let peer = peer_addr(&parts.extensions);
+    let identity = match login(&server, &parts.headers, peer).await {
+        Ok(identity) => identity,
+        Err(reason) => return refused(&reason),
     };
+    let logged_in = identity.is_some();
     if !is_json(&parts.headers) {
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "a call must be sent as application/json\n").into_response();
     }
@@ -39,7 +43,7 @@ pub(super) async fn call(State(server): ServerState, request: Request) -> Respon
         Ok(text) => text,
         Err(error) => return json(error_text(&Id::NULL, &not_utf8(error))).into_response(),
     };
-    match server.call_once(peer_addr(&parts.extensions), logged_in, text).await {
+    match server.call_once(peer, identity, text).await {
         None => StatusCode::NO_CONTENT.into_response(),
         Some(answer) if !logged_in && asks_for_login(&answer) => unauthorized(answer),
         Some(answer) => json(answer).into_response(),

@@ -4,6 +4,8 @@
 //! (`http.rs`).
 
 mod http;
+mod metered;
+mod origin;
 mod websocket;
 
 use std::net::SocketAddr;
@@ -11,7 +13,11 @@ use std::net::SocketAddr;
 use axum::{
     Router,
     extract::{ConnectInfo, State},
-    http::{Extensions, HeaderMap, StatusCode, header::AUTHORIZATION, header::WWW_AUTHENTICATE},
+    http::{
+        Extensions, HeaderMap, StatusCode,
+        header::AUTHORIZATION,
+        header::{RETRY_AFTER, WWW_AUTHENTICATE},
+    },
     response::{IntoResponse, Response},
     routing::{get, post},
     serve::ListenerExt,
@@ -20,7 +26,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    auth::bearer,
+    auth::{Credentials, Identity, bearer},
     protocol::{ErrorCode, ErrorObject, Id, error_text},
     server::Server,
 };
@@ -42,34 +48,52 @@ pub(crate) async fn serve(listener: TcpListener, server: Server, shutdown: Cance
     axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
-/// What a request's headers say of who sends it.
-enum Login {
-    /// The token is right, or the server asks for none.
-    Done,
-    /// There is no token.
-    None,
-    /// There is a token and it is wrong.
-    Wrong,
+/// Who a request's headers log in: nobody when there is no token and the server asks for one.
+///
+/// # Errors
+/// Why the token is refused.
+async fn login(
+    server: &Server,
+    headers: &HeaderMap,
+    peer_addr: Option<SocketAddr>,
+) -> Result<Option<Identity>, String> {
+    let header = headers.get(AUTHORIZATION);
+    if header.is_none() && !server.auth().is_open() {
+        return Ok(None);
+    }
+    let token = header.and_then(|header| header.to_str().ok()).and_then(bearer).unwrap_or_default().to_owned();
+    let version = headers.get("conduit-version").and_then(|version| version.to_str().ok()).map(str::to_owned);
+    server.authenticate(Credentials { token, version, peer_addr }).await.map(Some)
 }
 
-fn login(server: &Server, headers: &HeaderMap) -> Login {
-    if server.auth().is_open() {
-        return Login::Done;
-    }
-    let Some(header) = headers.get(AUTHORIZATION) else { return Login::None };
-    match header.to_str().ok().and_then(bearer) {
-        Some(token) if server.auth().accepts(token) => Login::Done,
-        _ => Login::Wrong,
-    }
-}
-
-fn wrong_token() -> Response {
-    let error = ErrorObject::with_code(ErrorCode::Unauthorized, "login failed: the bearer token is wrong");
+fn refused(reason: &str) -> Response {
+    let error = ErrorObject::with_code(ErrorCode::Unauthorized, format!("login failed: {reason}"));
     unauthorized(error_text(&Id::NULL, &error))
 }
 
 fn unauthorized(body: String) -> Response {
     (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")], http::json(body)).into_response()
+}
+
+/// Why a request is not served, if it is not. A server that is nested starts with its first request.
+async fn turned_away(server: &Server, headers: &HeaderMap) -> Option<Response> {
+    if let Some(origin) = origin::refused(headers, &server.config().allowed_origins) {
+        let message = format!("pages of {origin} may not call this server; its `allowed_origins` do not list it\n");
+        return Some((StatusCode::FORBIDDEN, message).into_response());
+    }
+    if server.is_closing() {
+        return Some(unavailable("the server is shutting down"));
+    }
+    let error = server.run_startup_hooks().await.err()?;
+    tracing::error!(%error, "not started");
+    Some(unavailable("the server has not started"))
+}
+
+/// How many seconds a client should stay away from a server that can't take it.
+const COME_BACK_AFTER: &str = "5";
+
+fn unavailable(why: &str) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, COME_BACK_AFTER)], format!("{why}\n")).into_response()
 }
 
 fn peer_addr(extensions: &Extensions) -> Option<SocketAddr> {

@@ -1,27 +1,48 @@
-//! WebSocket on axum: the upgrade, and its socket as a connection's socket.
+//! WebSocket on hyper's upgrade: the handshake, and the socket as a session's socket.
 
 use std::{
-    error::Error as _,
+    net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use axum::{
-    extract::{
-        State, WebSocketUpgrade,
-        ws::{CloseFrame, Message, Utf8Bytes, WebSocket, rejection::WebSocketUpgradeRejection},
+    body::Body,
+    extract::{Request, State},
+    http::{
+        HeaderMap, StatusCode,
+        header::{SEC_WEBSOCKET_PROTOCOL, UPGRADE},
     },
-    http::{Extensions, HeaderMap, StatusCode, header::UPGRADE},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use futures_util::{Sink, Stream};
-use tokio_tungstenite::tungstenite::Error as WsError;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error as WsError, Message, Utf8Bytes,
+        error::ProtocolError,
+        handshake::server::create_response_with_body,
+        protocol::{CloseFrame, Role, WebSocketConfig},
+    },
+};
 
-use super::{Login, ServerState, login, peer_addr, wrong_token};
+use super::{
+    ServerState, login,
+    metered::{Meter, Metered},
+    peer_addr, refused, turned_away, unavailable,
+};
 use crate::{
+    auth::Identity,
+    capacity::Seat,
     close::{Close, CloseCode},
     outbox::Text,
-    session::{Outgoing, Received, SocketError},
+    server::Server,
+    session::{Outgoing, Received, Socket, SocketError},
 };
 
 /// What a connection's buffer holds at rest. The read buffer of tungstenite's default is 128 KiB for each.
@@ -33,32 +54,56 @@ const WRITE_BUFFER: usize = 64 * 1024;
 /// Subprotocols under which JSON-RPC is known. Some clients offer one and give up when it is not taken.
 const SUBPROTOCOLS: [&str; 2] = ["jsonrpc", "jsonrpc-2.0"];
 
-pub(super) async fn upgrade(
-    State(server): ServerState,
-    headers: HeaderMap,
-    extensions: Extensions,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Response {
-    let upgrade = match upgrade {
-        Ok(upgrade) => upgrade,
-        Err(_) if !headers.contains_key(UPGRADE) => return not_a_websocket(),
-        Err(rejection) => return rejection.into_response(),
+pub(super) async fn upgrade(State(server): ServerState, mut request: Request) -> Response {
+    if !request.headers().contains_key(UPGRADE) {
+        return not_a_websocket();
+    }
+    if let Some(refusal) = turned_away(&server, request.headers()).await {
+        return refusal;
+    }
+    let mut response = match create_response_with_body(&request, Body::empty) {
+        Ok(response) => response,
+        Err(error) => {
+            return (StatusCode::BAD_REQUEST, format!("not a WebSocket handshake: {error}\n")).into_response();
+        }
     };
-    let logged_in = match login(&server, &headers) {
-        Login::Done => true,
-        Login::None => false,
-        Login::Wrong => return wrong_token(),
+    if let Some(offered) = subprotocol(request.headers()) {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, offered.parse().expect("a constant of letters"));
+    }
+    let peer = peer_addr(request.extensions());
+    let identity = match login(&server, request.headers(), peer).await {
+        Ok(identity) => identity,
+        Err(reason) => return refused(&reason),
     };
-    let peer = peer_addr(&extensions);
+    let Some(seat) = server.seat(identity.is_some()) else {
+        return unavailable("the server has as many connections as it may have");
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => serve(server, peer, seat, identity, upgraded).await,
+            Err(error) => tracing::debug!(%error, "a WebSocket upgrade failed"),
+        }
+    });
+    response
+}
+
+async fn serve(server: Server, peer: Option<SocketAddr>, seat: Seat, identity: Option<Identity>, upgraded: Upgraded) {
     let limit = server.config().max_message_size;
-    upgrade
-        .protocols(SUBPROTOCOLS)
-        .max_message_size(limit)
-        .max_frame_size(limit)
+    let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        .on_failed_upgrade(|error| tracing::debug!(%error, "a WebSocket upgrade failed"))
-        .on_upgrade(move |socket| async move { server.accept(peer, logged_in, AxumSocket(socket)).await })
+        .max_message_size(Some(limit))
+        .max_frame_size(Some(limit));
+    let (stream, meter) = Metered::new(TokioIo::new(upgraded));
+    let inner = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
+    server.accept(peer, seat, identity, WsSocket { inner, meter }).await;
+}
+
+fn subprotocol(headers: &HeaderMap) -> Option<&'static str> {
+    let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    let mut offered = offered.flat_map(|value| value.split(',')).map(str::trim);
+    offered.find_map(|offered| SUBPROTOCOLS.into_iter().find(|known| *known == offered))
 }
 
 fn not_a_websocket() -> Response {
@@ -66,14 +111,27 @@ fn not_a_websocket() -> Response {
     (StatusCode::UPGRADE_REQUIRED, [(UPGRADE, "websocket")], message).into_response()
 }
 
-/// axum's WebSocket as a connection's socket.
-struct AxumSocket(WebSocket);
+/// A WebSocket as a session's socket.
+struct WsSocket {
+    inner: WebSocketStream<Metered<TokioIo<Upgraded>>>,
+    meter: Arc<Meter>,
+}
 
-impl Stream for AxumSocket {
+impl Socket<Utf8Bytes> for WsSocket {
+    fn silence(&self) -> Duration {
+        self.meter.silence()
+    }
+
+    fn traffic(&self) -> (u64, u64) {
+        self.meter.traffic()
+    }
+}
+
+impl Stream for WsSocket {
     type Item = Result<Received<Utf8Bytes>, SocketError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(match ready!(Pin::new(&mut self.0).poll_next(cx)) {
+        Poll::Ready(match ready!(Pin::new(&mut self.inner).poll_next(cx)) {
             Some(Ok(message)) => Some(Ok(received(message))),
             Some(Err(error)) => Some(Err(socket_error(&error))),
             None => None,
@@ -81,11 +139,11 @@ impl Stream for AxumSocket {
     }
 }
 
-impl Sink<Outgoing> for AxumSocket {
+impl Sink<Outgoing> for WsSocket {
     type Error = SocketError;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        Pin::new(&mut self.0).poll_ready(cx).map_err(|error| socket_error(&error))
+        Pin::new(&mut self.inner).poll_ready(cx).map_err(|error| socket_error(&error))
     }
 
     fn start_send(mut self: Pin<&mut Self>, item: Outgoing) -> Result<(), SocketError> {
@@ -94,19 +152,20 @@ impl Sink<Outgoing> for AxumSocket {
             Outgoing::Text(Text::Shared(bytes)) => {
                 Message::Text(Utf8Bytes::try_from(bytes).expect("what is queued was written as UTF-8"))
             }
+            Outgoing::Ping => Message::Ping(Bytes::new()),
             Outgoing::Close(Close { code, reason }) => {
-                Message::Close(Some(CloseFrame { code: code.as_u16(), reason: reason.into_owned().into() }))
+                Message::Close(Some(CloseFrame { code: code.as_u16().into(), reason: reason.into_owned().into() }))
             }
         };
-        Pin::new(&mut self.0).start_send(message).map_err(|error| socket_error(&error))
+        Pin::new(&mut self.inner).start_send(message).map_err(|error| socket_error(&error))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        Pin::new(&mut self.0).poll_flush(cx).map_err(|error| socket_error(&error))
+        Pin::new(&mut self.inner).poll_flush(cx).map_err(|error| socket_error(&error))
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        Pin::new(&mut self.0).poll_close(cx).map_err(|error| socket_error(&error))
+        Pin::new(&mut self.inner).poll_close(cx).map_err(|error| socket_error(&error))
     }
 }
 
@@ -114,26 +173,23 @@ fn received(message: Message) -> Received<Utf8Bytes> {
     match message {
         Message::Text(text) => Received::Text(text),
         Message::Binary(bytes) => Received::Binary(bytes),
-        Message::Ping(_) | Message::Pong(_) => Received::Handled,
+        Message::Pong(_) => Received::Pong,
+        Message::Ping(_) | Message::Frame(_) => Received::Handled,
         Message::Close(frame) => Received::Close(
-            frame.map(|frame| Close::new(CloseCode::from(frame.code), frame.reason.as_str().to_owned())),
+            frame.map(|frame| Close::new(CloseCode::from(u16::from(frame.code)), frame.reason.as_str().to_owned())),
         ),
     }
 }
 
 /// Finds the code that the peer should read. RFC 6455, 7.4.1 names one for each way to break the protocol.
-fn socket_error(error: &axum::Error) -> SocketError {
-    let tell = match error.source().and_then(|source| source.downcast_ref::<WsError>()) {
-        Some(WsError::Capacity(_)) => Some(CloseCode::MESSAGE_TOO_BIG),
-        Some(WsError::Utf8(_)) => Some(CloseCode::INVALID_PAYLOAD),
-        Some(WsError::Protocol(fault)) if !is_over(fault) => Some(CloseCode::PROTOCOL_ERROR),
+fn socket_error(error: &WsError) -> SocketError {
+    let tell = match error {
+        WsError::Capacity(_) => Some(CloseCode::MESSAGE_TOO_BIG),
+        WsError::Utf8(_) => Some(CloseCode::INVALID_PAYLOAD),
+        // The peer is gone already, so that there is nobody to tell.
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing) => None,
+        WsError::Protocol(_) => Some(CloseCode::PROTOCOL_ERROR),
         _ => None,
     };
     SocketError { message: error.to_string(), tell }
-}
-
-/// Whether the peer is gone already, so that there is nobody to tell.
-fn is_over(fault: &tokio_tungstenite::tungstenite::error::ProtocolError) -> bool {
-    use tokio_tungstenite::tungstenite::error::ProtocolError::{ResetWithoutClosingHandshake, SendAfterClosing};
-    matches!(fault, ResetWithoutClosingHandshake | SendAfterClosing)
 }

@@ -1,0 +1,95 @@
+//! Hooks: what an application does when its server starts and stops, and when clients come and go.
+
+use std::{any::Any, fmt, panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::{FutureExt, future::BoxFuture};
+
+use crate::{close::CloseCode, connection::Connection, dispatch::panic_text, server::Server};
+
+/// Why a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disconnected {
+    /// The code of the close frame: the peer's, or the one it was sent; 1006 when the connection was lost without
+    /// one, 1005 when the peer's had none.
+    pub code: CloseCode,
+    /// The reason that came with it.
+    pub reason: String,
+}
+
+/// What a hook may return: nothing, or a `Result` whose error is shown as text.
+pub trait HookResult {
+    /// The failure, as a text.
+    fn failure(self) -> Option<String>;
+}
+
+impl HookResult for () {
+    fn failure(self) -> Option<String> {
+        None
+    }
+}
+
+impl<E: fmt::Display> HookResult for Result<(), E> {
+    fn failure(self) -> Option<String> {
+        self.err().map(|error| error.to_string())
+    }
+}
+
+/// A hook with its types erased: its output is the text of its failure, if it failed.
+type Hook<T> = Arc<dyn Fn(T) -> BoxFuture<'static, Option<String>> + Send + Sync>;
+
+pub(crate) fn hook<T, F, Fut>(function: F) -> Hook<T>
+where
+    F: Fn(T) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: HookResult> + Send + 'static,
+{
+    Arc::new(move |of| {
+        let run = function(of);
+        async move { run.await.failure() }.boxed()
+    })
+}
+
+/// The hooks of a server, each kind in the order in which they were given.
+#[derive(Clone, Default)]
+pub(crate) struct Hooks {
+    pub(crate) startup: Vec<Hook<Server>>,
+    pub(crate) connect: Vec<Hook<Connection>>,
+    pub(crate) disconnect: Vec<Hook<(Connection, Disconnected)>>,
+    pub(crate) shutdown: Vec<Hook<Server>>,
+}
+
+/// Runs hooks in order up to the first that fails, and says how it failed.
+pub(crate) async fn until_failure<T: Clone>(hooks: &[Hook<T>], of: &T) -> Result<(), String> {
+    for hook in hooks {
+        if let Some(failure) = run(hook, of).await {
+            return Err(failure);
+        }
+    }
+    Ok(())
+}
+
+/// Runs all hooks in order, whatever becomes of one.
+pub(crate) async fn all<T: Clone>(kind: &'static str, hooks: &[Hook<T>], of: &T) {
+    for hook in hooks {
+        if let Some(failure) = run(hook, of).await {
+            tracing::error!(kind, "a hook failed: {failure}");
+        }
+    }
+}
+
+/// A panic is a failure of that hook alone.
+async fn run<T: Clone>(hook: &Hook<T>, of: &T) -> Option<String> {
+    let of = of.clone();
+    let caught = AssertUnwindSafe(async { hook(of).await }).catch_unwind().await;
+    caught.unwrap_or_else(|panic: Box<dyn Any + Send>| Some(format!("panicked: {}", panic_text(&*panic))))
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks")
+            .field("startup", &self.startup.len())
+            .field("connect", &self.connect.len())
+            .field("disconnect", &self.disconnect.len())
+            .field("shutdown", &self.shutdown.len())
+            .finish()
+    }
+}

@@ -1,0 +1,270 @@
+//! Hooks, the heartbeat, and logins of the application's own.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use conduit::{Connection, Credentials, Disconnected, ErrorKind, Identity, RunningServer, Server, methods, rpc};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
+
+use crate::support::{Peer, builder, start};
+
+#[rpc]
+async fn add(a: i64, b: i64) -> i64 {
+    a + b
+}
+
+/// What happened, in order.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn note(&self, line: impl Into<String>) {
+        self.0.lock().expect("nobody panics with the lock").push(line.into());
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().expect("nobody panics with the lock").clone()
+    }
+
+    /// Waits until something is noted that starts like this.
+    async fn wait_for(&self, start: &str) -> String {
+        loop {
+            if let Some(line) = self.lines().into_iter().find(|line| line.starts_with(start)) {
+                return line;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// A server that notes every hook.
+fn noting(log: &Log) -> conduit::ServerBuilder {
+    let [started, joined, left, stopped] = [(); 4].map(|()| log.clone());
+    builder(methods![add])
+        .password("p")
+        .on_startup(move |server: Server| {
+            started.note(format!("started {}", server.address().is_some_and(|address| address.port() > 0)));
+            async {}
+        })
+        .on_client_connect(move |client: Connection| {
+            joined.note(format!("connected {}", client.is_logged_in()));
+            client.send("welcome", &json!({}));
+            async {}
+        })
+        .on_client_disconnect(move |client: Connection, end: Disconnected| {
+            left.note(format!("disconnected {} {} {}", end.code, end.reason, client.identity().is_some()));
+            async {}
+        })
+        .on_shutdown(move |server: Server| {
+            stopped.note(format!("stopping {}", server.broadcast("bye", &json!({})).send()));
+            async {}
+        })
+}
+
+#[tokio::test]
+async fn hooks_run_in_order_from_start_to_stop() {
+    let log = Log::default();
+    let server = start(noting(&log)).await;
+    assert_eq!(log.lines(), ["started true"]);
+    let mut peer = Peer::connect_with(&server, "p").await;
+    assert_eq!(peer.receive().await["method"], "welcome");
+    assert_eq!(peer.result("add", json!([1, 2])).await, 3);
+    let stopping = tokio::spawn(server.stop());
+    assert_eq!(peer.receive().await["method"], "bye");
+    assert_eq!(peer.closed().await.map(|frame| u16::from(frame.code)), Some(1001));
+    stopping.await.expect("no panic").expect("stopped");
+    assert_eq!(
+        log.lines(),
+        ["started true", "connected true", "stopping 1", "disconnected 1001 the server is shutting down true"]
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_logs_in_by_call_is_welcomed_before_its_next_call() {
+    let log = Log::default();
+    let server = start(noting(&log)).await;
+    let mut peer = Peer::connect(&server).await;
+    assert_eq!(log.lines(), ["started true"]);
+    peer.send(r#"{"jsonrpc":"2.0","method":"rpc.login","params":["p"],"id":1}"#).await;
+    peer.send(r#"{"jsonrpc":"2.0","method":"add","params":[1,2],"id":2}"#).await;
+    assert_eq!(peer.receive().await["method"], "welcome");
+    assert_eq!(peer.receive().await["id"], 1);
+    assert_eq!(peer.receive().await["result"], 3);
+}
+
+#[tokio::test]
+async fn the_disconnect_hook_runs_once_whatever_ends_the_connection() {
+    async fn ended(how: impl AsyncFnOnce(&RunningServer, Peer)) -> String {
+        let log = Log::default();
+        let server = start(noting(&log)).await;
+        let mut peer = Peer::connect_with(&server, "p").await;
+        assert_eq!(peer.receive().await["method"], "welcome");
+        how(&server, peer).await;
+        let line = log.wait_for("disconnected").await;
+        server.stop().await.expect("stopped");
+        assert_eq!(log.lines().iter().filter(|line| line.starts_with("disconnected")).count(), 1);
+        line
+    }
+    let goodbye = ended(async |_, mut peer| {
+        let frame = CloseFrame { code: 4000.into(), reason: "bye".into() };
+        peer.send_message(Message::Close(Some(frame))).await;
+        peer.closed().await;
+    });
+    assert_eq!(goodbye.await, "disconnected 4000 bye true");
+    assert!(ended(async |_, peer| drop(peer)).await.starts_with("disconnected 1006"));
+    let kicked = ended(async |server, mut peer| {
+        server.server().connections()[0].disconnect(4444, "out");
+        peer.closed().await;
+    });
+    assert_eq!(kicked.await, "disconnected 4444 out true");
+}
+
+#[tokio::test]
+async fn who_never_logs_in_is_neither_welcomed_nor_missed() {
+    let log = Log::default();
+    let server = start(noting(&log)).await;
+    let mut peer = Peer::connect(&server).await;
+    peer.expect_silence().await;
+    drop(peer);
+    server.stop().await.expect("stopped");
+    assert_eq!(log.lines(), ["started true", "stopping 0"]);
+}
+
+#[tokio::test]
+async fn a_connect_hook_may_refuse() {
+    let refuse = |_: Connection| async { Err("we are full") };
+    let server = start(builder(methods![add]).password("p").on_client_connect(refuse)).await;
+    let mut peer = Peer::connect_with(&server, "p").await;
+    let frame = peer.closed().await.expect("a close frame with a code");
+    assert_eq!((u16::from(frame.code), frame.reason.as_str()), (4003, "we are full"));
+    let mut peer = Peer::connect(&server).await;
+    assert_eq!(peer.error("rpc.login", json!(["p"])).await["message"], "login failed: we are full");
+    assert_eq!(peer.closed().await.map(|frame| u16::from(frame.code)), Some(4003));
+}
+
+#[tokio::test]
+async fn a_startup_hook_that_fails_aborts_the_start() {
+    let server = builder(methods![]).open().on_startup(|_: Server| async { Err("no database") }).build();
+    let error = server.expect("the server builds").start().await.expect_err("not started");
+    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Startup, "a startup hook failed: no database"));
+    let server =
+        builder(methods![]).open().on_startup(|_: Server| async { assert!(std::env::args().count() > 1000) }).build();
+    let error = server.expect("the server builds").start().await.expect_err("not started");
+    assert!(error.to_string().contains("panicked"), "{error}");
+}
+
+#[tokio::test]
+async fn panics_in_other_hooks_harm_nobody() {
+    fn bug() {
+        assert!(std::env::args().count() > 1000, "on purpose");
+    }
+    let server = start(
+        builder(methods![add])
+            .open()
+            .on_client_disconnect(|_: Connection, _: Disconnected| async { bug() })
+            .on_shutdown(|_: Server| async { bug() }),
+    )
+    .await;
+    drop(Peer::connect(&server).await);
+    assert_eq!(Peer::connect(&server).await.result("add", json!([1, 2])).await, 3);
+    server.stop().await.expect("stopped");
+}
+
+#[tokio::test]
+async fn hooks_run_for_a_nested_router_too() {
+    let log = Log::default();
+    let server = noting(&log).build().expect("the server builds");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let app = axum::Router::new().nest("/rpc", server.router()).merge(server.router());
+    let serving = tokio::spawn(async { axum::serve(listener, app).await });
+    let mut peer = Peer::upgrade(address, Some("p")).await.expect("upgraded");
+    assert_eq!(peer.receive().await["method"], "welcome");
+    let stopping = tokio::spawn(async move { server.stop().await });
+    assert_eq!(peer.receive().await["method"], "bye");
+    peer.closed().await;
+    stopping.await.expect("no panic");
+    assert!(Peer::upgrade(address, Some("p")).await.is_err(), "a stopped server takes no connection");
+    serving.abort();
+    let lines = log.lines();
+    assert_eq!(lines[..3], ["started false", "connected true", "stopping 1"]);
+    assert_eq!(lines.len(), 4, "{lines:?}");
+}
+
+#[rpc]
+async fn whoami(client: &Connection) -> Value {
+    let identity = client.identity();
+    json!(identity.map(|identity| (identity.name(), identity.roles().collect::<Vec<_>>())))
+}
+
+#[tokio::test]
+async fn a_login_hook_decides_who_it_is() {
+    let hook = |_: Server, credentials: Credentials| async move {
+        assert!(credentials.peer_addr.is_some());
+        match credentials.token.as_str() {
+            "root" => Ok(Identity::new("root").with_role("admin")),
+            "versioned" => Ok(Identity::new(credentials.version.unwrap_or_default())),
+            "bug" => panic!("on purpose"),
+            _ => Err("nobody has this token"),
+        }
+    };
+    let server = start(builder(methods![whoami]).login(hook)).await;
+    let mut peer = Peer::connect_with(&server, "root").await;
+    assert_eq!(peer.result("whoami", json!([])).await, json!(["root", ["admin"]]));
+    assert!(Peer::upgrade(server.address(), Some("other")).await.is_err());
+    let mut peer = Peer::connect(&server).await;
+    let error = peer.error("rpc.login", json!(["other"])).await;
+    assert_eq!(error["message"], "login failed: nobody has this token");
+    assert_eq!(peer.error("rpc.login", json!(["bug"])).await["message"], "login failed: the server failed");
+    peer.result("rpc.login", json!({ "token": "versioned", "version": "1.2.0" })).await;
+    assert_eq!(peer.result("whoami", json!([])).await, json!(["1.2.0", []]));
+    peer.result("rpc.login", json!({ "token": "root" })).await;
+    assert_eq!(peer.result("whoami", json!([])).await, json!(["1.2.0", []]), "the first login stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_fails_too_often_has_to_wait() {
+    let server = start(builder(methods![add]).password("p").auth_timeout(Duration::from_secs(3600))).await;
+    let mut peer = Peer::connect(&server).await;
+    for _ in 0..10 {
+        assert_eq!(peer.error("rpc.login", json!(["wrong"])).await["message"], "login failed: the token is wrong");
+    }
+    let message = peer.error("rpc.login", json!(["p"])).await["message"].clone();
+    assert!(message.as_str().is_some_and(|text| text.contains("too many failed logins")), "{message}");
+    assert!(Peer::upgrade(server.address(), Some("p")).await.is_err());
+    tokio::time::advance(Duration::from_secs(61)).await;
+    peer.result("rpc.login", json!(["p"])).await;
+}
+
+#[tokio::test]
+async fn a_silent_peer_is_pinged_and_a_dead_one_closed() {
+    let server = builder(methods![add])
+        .open()
+        .heartbeat_interval(Duration::from_millis(20))
+        .heartbeat_timeout(Duration::from_millis(200));
+    let server = start(server).await;
+    let mut alive = Peer::connect(&server).await;
+    let mut dead = Peer::connect(&server).await;
+    // A peer answers pings as long as somebody reads; this one is not read while the other one is.
+    for _ in 0..15 {
+        assert!(matches!(alive.next().await, Some(Ok(Message::Ping(_)))));
+    }
+    let connection = server.server().connections().into_iter().find(|connection| connection.latency().is_some());
+    assert!(connection.is_some(), "the pings were timed");
+    assert_eq!(dead.closed().await.map(|frame| u16::from(frame.code)), Some(4004));
+    assert_eq!(alive.result("add", json!([1, 2])).await, 3);
+}
+
+#[tokio::test]
+async fn a_heartbeat_that_can_not_work_is_refused() {
+    let server = builder(methods![])
+        .open()
+        .heartbeat_interval(Duration::from_secs(90))
+        .heartbeat_timeout(Duration::from_secs(90))
+        .build();
+    let message = server.expect_err("the server does not build").to_string();
+    assert!(message.contains("`heartbeat_interval` is 90s"), "{message}");
+}
