@@ -1,18 +1,13 @@
-//! Who may call: the password of a server, and the comparison that does not leak it.
+//! Who a client is: what it shows, whom a login found, and how often it may fail.
 
 use std::{
     collections::{BTreeSet, HashMap},
     net::{IpAddr, SocketAddr},
-    panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use futures_util::{FutureExt, future::BoxFuture};
-use subtle::ConstantTimeEq;
 use tokio::time::Instant;
-
-use crate::{dispatch::panic_text, server::Server};
 
 /// Who a login found.
 ///
@@ -65,55 +60,6 @@ pub struct Credentials {
     pub version: Option<String>,
     /// Where the client is, if that is known.
     pub peer_addr: Option<SocketAddr>,
-}
-
-/// How a server knows its clients.
-#[derive(Clone)]
-pub(crate) enum Auth {
-    /// Everybody is logged in from the start.
-    Open,
-    /// Whoever presents this token.
-    Token(String),
-    /// Whomever the application's hook lets in.
-    Hook(LoginHook),
-}
-
-/// The application's own check.
-pub(crate) type LoginHook =
-    Arc<dyn Fn(Server, Credentials) -> BoxFuture<'static, Result<Identity, String>> + Send + Sync>;
-
-impl Auth {
-    /// A token of 256 random bits, in hexadecimal.
-    pub(crate) fn random_token() -> Result<String, getrandom::Error> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes)?;
-        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
-    /// Who presents these credentials, or why they are refused.
-    ///
-    /// A token takes as long to compare when it is wrong in its first byte as when it is wrong in its last; the
-    /// length of the right one is no secret.
-    pub(crate) async fn identify(&self, server: &Server, credentials: Credentials) -> Result<Identity, String> {
-        match self {
-            Self::Open => Ok(Identity::default()),
-            Self::Token(right) if right.as_bytes().ct_eq(credentials.token.as_bytes()).into() => {
-                Ok(Identity::default())
-            }
-            Self::Token(_) => Err("the token is wrong".into()),
-            Self::Hook(hook) => {
-                let caught = AssertUnwindSafe(async { hook(server.clone(), credentials).await }).catch_unwind().await;
-                caught.unwrap_or_else(|panic| {
-                    tracing::error!("the login hook panicked: {}", panic_text(&*panic));
-                    Err("the server failed".into())
-                })
-            }
-        }
-    }
-
-    pub(crate) fn is_open(&self) -> bool {
-        matches!(self, Self::Open)
-    }
 }
 
 /// Failed logins by address: each takes its time, and after several the address has to wait.
@@ -185,13 +131,6 @@ pub(crate) fn bearer(header: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn random_tokens_are_long_and_differ() {
-        let (a, b) = (Auth::random_token().unwrap(), Auth::random_token().unwrap());
-        assert_eq!(a.len(), 64);
-        assert_ne!(a, b);
-    }
 
     #[test]
     fn bearer_tokens_are_found() {

@@ -7,17 +7,17 @@ use bytes::Bytes;
 use crate::{
     connection::{Connection, ConnectionId},
     error::Result,
-    server::Server,
+    hub::Hub,
 };
 
-/// An event on its way to many connections. Made by [`Server::broadcast`], sent by [`send`](Self::send).
+/// An event on its way to many connections. Made by [`Server::broadcast`](crate::Server::broadcast), sent by [`send`](Self::send).
 ///
 /// It reaches every connection that is logged in, or those of a room, or those that are included by number; of
 /// these, not the excluded ones.
 #[must_use = "nothing is sent until `send()` is called"]
 #[derive(Debug)]
 pub struct Broadcast<'a> {
-    server: &'a Server,
+    hub: &'a Hub,
     text: Result<Bytes>,
     rooms: Vec<&'a str>,
     include: Option<HashSet<ConnectionId>>,
@@ -25,8 +25,8 @@ pub struct Broadcast<'a> {
 }
 
 impl<'a> Broadcast<'a> {
-    pub(crate) fn new(server: &'a Server, text: Result<Bytes>) -> Self {
-        Self { server, text, rooms: Vec::new(), include: None, exclude: HashSet::new() }
+    pub(crate) fn new(hub: &'a Hub, text: Result<Bytes>) -> Self {
+        Self { hub, text, rooms: Vec::new(), include: None, exclude: HashSet::new() }
     }
 
     /// Reaches the members of this room; given several times, of any of the rooms, each member once.
@@ -63,7 +63,7 @@ impl<'a> Broadcast<'a> {
     }
 
     fn receivers(&self) -> Vec<Connection> {
-        let hub = self.server.hub();
+        let hub = self.hub;
         let mut receivers = match (&self.rooms[..], &self.include) {
             ([], Some(include)) => return self.wanted(include.iter().filter_map(|&id| hub.get(id))),
             ([], None) => hub.all(),

@@ -10,7 +10,7 @@ use std::{
 use futures_util::FutureExt;
 
 use crate::{
-    auth::{Auth, Credentials, Identity, LoginHook},
+    auth::{Credentials, Identity},
     builtin,
     config::{Password, ServerConfig},
     connection::Connection,
@@ -20,6 +20,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     events::{self, Event, EventHandler, EventNames},
     lifecycle::{Disconnected, HookResult, Hooks, hook},
+    login::{Auth, LoginHook},
     macro_support::Registration,
     method::{MethodDescriptor, Service},
     registry::Registry,

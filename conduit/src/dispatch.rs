@@ -6,7 +6,6 @@
 //! the others come back as [`Pending`], which the caller of `dispatch` runs beside its reads.
 
 use std::{
-    any::Any,
     future::poll_fn,
     panic::AssertUnwindSafe,
     pin::Pin,
@@ -24,6 +23,7 @@ use crate::{
     context::{Call, Lend},
     in_flight::{InFlight, Place},
     method::{MethodMeta, Running},
+    panics::panicked,
     protocol::{
         ErrorCode, ErrorObject, Id, Incoming, Invalid, Message, Request, Response, batch_text, error_text, parse,
         request_text,
@@ -221,16 +221,6 @@ async fn out_of_time(call: &Call, deadline: Option<Instant>) -> ErrorObject {
 fn poll_caught(running: &mut Running, cx: &mut Context<'_>) -> Poll<Result<String, ErrorObject>> {
     let poll = AssertUnwindSafe(|| Pin::new(&mut *running).poll(cx));
     std::panic::catch_unwind(poll).unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
-}
-
-pub(crate) fn panicked(panic: &(dyn Any + Send)) -> ErrorObject {
-    ErrorObject::internal(format_args!("panicked: {}", panic_text(panic)))
-}
-
-/// What a panic says.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("with a value that is no text")
 }
 
 /// A call that must be answered, if its kind is answered at all.

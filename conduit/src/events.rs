@@ -9,14 +9,11 @@ use serde_json::value::RawValue;
 use crate::{
     connection::Connection,
     context::Call,
-    method::{Location, MethodDescriptor, MethodMeta, Running, Start},
+    method::{Location, MethodDescriptor, MethodMeta, Running, Start, ack},
     protocol::ErrorObject,
     rpc_error::RpcError,
     schema::{self, Arguments},
 };
-
-/// The name of the handler that takes every event which no other takes.
-pub(crate) const FALLBACK: &str = "*";
 
 /// The payload of an event of one name, which it knows; made by [`#[derive(Event)]`](derive@crate::Event).
 ///
@@ -213,13 +210,6 @@ fn start<P, H: EventHandler<P>>(
         let _call = call;
         ack(handled.await)
     }))
-}
-
-/// The text of what a handler returned.
-pub(crate) fn ack<T: Serialize, E: RpcError>(result: Result<T, E>) -> Result<String, ErrorObject> {
-    let value = result.map_err(|error| error.to_error_object())?;
-    serde_json::to_string(&value)
-        .map_err(|error| ErrorObject::internal(format_args!("the ack can't be serialised: {error}")))
 }
 
 /// The payload of a handler that wants none: whatever is sent is taken.

@@ -4,7 +4,7 @@ use std::{any::Any, fmt, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{FutureExt, future::BoxFuture};
 
-use crate::{close::CloseCode, connection::Connection, dispatch::panic_text, server::Server};
+use crate::{close::CloseCode, connection::Connection, panics::panic_text, server::Server};
 
 /// Why a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

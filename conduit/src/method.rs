@@ -14,7 +14,6 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     context::{Call, State},
-    events,
     protocol::{ErrorObject, result_text},
     rpc_error::{ErrorDescription, RpcError},
     schema::{self, Arguments},
@@ -231,5 +230,12 @@ fn start_handler<M: Method>(
     call: Call,
 ) -> Result<Running, ErrorObject> {
     let payload = arguments.read::<M::Params>(call.method(), params)?;
-    Ok(Box::pin(async move { events::ack(M::run(payload, call).await) }))
+    Ok(Box::pin(async move { ack(M::run(payload, call).await) }))
+}
+
+/// The text of what a handler returned.
+pub(crate) fn ack<T: Serialize, E: RpcError>(result: Result<T, E>) -> Result<String, ErrorObject> {
+    let value = result.map_err(|error| error.to_error_object())?;
+    serde_json::to_string(&value)
+        .map_err(|error| ErrorObject::internal(format_args!("the ack can't be serialised: {error}")))
 }

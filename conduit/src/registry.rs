@@ -7,13 +7,15 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     context::Call,
-    dispatch::panicked,
-    events::FALLBACK,
     method::{MethodDescriptor, MethodMeta, Running},
+    panics::panicked,
     protocol::{ErrorCode, ErrorObject, Id},
     rpc_error::ErrorDescription,
     schema::Arguments,
 };
+
+/// The name of the handler that takes every event which no other takes.
+const FALLBACK: &str = "*";
 
 /// Name -> method, name -> handlers of an event.
 #[derive(Debug, Default)]

@@ -1,0 +1,167 @@
+//! A connection's way through a server: a place, a login, hooks, its session, hooks again.
+
+use std::{
+    net::SocketAddr,
+    ops::Deref,
+    sync::{Arc, atomic::Ordering},
+};
+
+use crate::{
+    auth::{Credentials, Identity},
+    capacity::Seat,
+    close::CloseCode,
+    config::ServerConfig,
+    connection::{Connection, ConnectionId},
+    dispatch::Reply,
+    lifecycle::{self, Disconnected},
+    server::{Inner, Server},
+    session::{self, Socket, Terms},
+};
+
+impl Server {
+    /// Looks at credentials: who presents them, or why they are refused.
+    ///
+    /// A failure takes its time, and an address that fails too often is refused unheard for a while.
+    pub(crate) async fn authenticate(&self, credentials: Credentials) -> Result<Identity, String> {
+        let address = credentials.peer_addr.map(|address| address.ip());
+        self.0.throttle.admit(address)?;
+        let found = self.0.auth.identify(self, credentials).await;
+        if found.is_err() {
+            self.0.throttle.failed(address).await;
+        }
+        found
+    }
+
+    /// Logs a connection in whose login was begun, and runs its hooks.
+    ///
+    /// # Errors
+    /// Why a hook refused it. The connection closes then.
+    pub(crate) async fn welcome(&self, connection: &Connection, identity: Identity) -> Result<(), String> {
+        if !connection.take_place() {
+            let reason = format!("the server is full: it holds {} connections", self.0.config.max_connections);
+            connection.refuse(CloseCode::TRY_AGAIN_LATER, &reason);
+            return Err(reason);
+        }
+        if self.0.hooks.connect.is_empty() {
+            connection.enter(identity);
+            connection.go_live();
+            return Ok(());
+        }
+        let (server, connection) = (self.clone(), connection.clone());
+        // In a task of its own: a peer that goes away in the middle does not cut the hooks short.
+        let hooks = tokio::spawn(async move { server.run_connect_hooks(&connection, identity).await });
+        hooks.await.unwrap_or_else(|_| Err("the server is shutting down".into()))
+    }
+
+    async fn run_connect_hooks(&self, connection: &Connection, identity: Identity) -> Result<(), String> {
+        let _in_turn = connection.hooks().lock().await;
+        if !connection.enter(identity) {
+            return Err("the connection is gone".into());
+        }
+        match lifecycle::until_failure(&self.0.hooks.connect, connection).await {
+            Ok(()) => connection.go_live(),
+            Err(reason) => {
+                connection.refuse(CloseCode::REFUSED, &reason);
+                return Err(reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// A place for one connection more, if one is free.
+    pub(crate) fn seat(&self, logged_in: bool) -> Option<Seat> {
+        self.0.capacity.seat(logged_in)
+    }
+
+    /// Serves a socket until it ends; `identity` is who its upgrade logged in.
+    pub(crate) async fn accept<T, S>(self, peer: Option<SocketAddr>, seat: Seat, identity: Option<Identity>, socket: S)
+    where
+        T: Deref<Target = str>,
+        S: Socket<T>,
+    {
+        let connection = self.make_connection(peer, Some(seat));
+        self.0.sessions.track_future(self.serve(connection, identity, socket)).await;
+    }
+
+    async fn serve<T, S>(&self, connection: Connection, identity: Option<Identity>, socket: S)
+    where
+        T: Deref<Target = str>,
+        S: Socket<T>,
+    {
+        let id = connection.id();
+        tracing::debug!(%id, peer = ?connection.peer_addr(), "connected");
+        self.0.hub.add(connection.clone());
+        let _leaves = LeaveOnDrop(self, id);
+        if let Some(identity) = identity {
+            connection.begin_login();
+            if let Err(reason) = self.welcome(&connection, identity).await {
+                tracing::debug!(%id, reason, "refused");
+            }
+        }
+        let close = session::serve(connection.clone(), socket, Arc::clone(&self.0.dispatcher), self.terms()).await;
+        tracing::debug!(%id, %close, "disconnected");
+        let in_turn = connection.hooks().lock().await;
+        if connection.leave_stage() {
+            let end = Disconnected { code: close.code, reason: close.reason.into_owned() };
+            lifecycle::all("disconnect", &self.0.hooks.disconnect, &(connection.clone(), end)).await;
+        }
+        drop(in_turn);
+    }
+
+    fn terms(&self) -> Terms {
+        let Inner { shutdown, kill, config, .. } = &*self.0;
+        Terms {
+            auth_timeout: config.auth_timeout,
+            heartbeat_interval: config.heartbeat_interval,
+            heartbeat_timeout: config.heartbeat_timeout,
+            shutdown: shutdown.clone(),
+            kill: kill.clone(),
+        }
+    }
+
+    /// Answers one text of a peer that has no lasting connection.
+    pub(crate) async fn call_once(
+        &self,
+        peer: Option<SocketAddr>,
+        identity: Option<Identity>,
+        text: &str,
+    ) -> Option<String> {
+        let connection = self.make_connection(peer, None);
+        if let Some(identity) = identity {
+            connection.begin_login();
+            connection.enter(identity);
+            connection.go_live();
+        }
+        let peer = Arc::new(connection);
+        let _gone = CancelOnDrop(&peer);
+        match self.0.dispatcher.dispatch(text, &peer) {
+            Reply::None => None,
+            Reply::Ready(answer) => Some(answer),
+            Reply::Pending(pending) => pending.finish().await,
+        }
+    }
+
+    fn make_connection(&self, peer: Option<SocketAddr>, seat: Option<Seat>) -> Connection {
+        let id = ConnectionId(self.0.next_connection.fetch_add(1, Ordering::Relaxed));
+        let ServerConfig { max_in_flight, max_queue_bytes, .. } = self.0.config;
+        Connection::new(id, peer, seat, Arc::new(self.clone()), max_in_flight, max_queue_bytes)
+    }
+}
+
+/// Takes a connection out of the tables however its session ends.
+struct LeaveOnDrop<'a>(&'a Server, ConnectionId);
+
+impl Drop for LeaveOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.hub().remove(self.1);
+    }
+}
+
+/// Cancels what an HTTP request started when its client goes away before the answer.
+struct CancelOnDrop<'a>(&'a Connection);
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.cancel_all();
+    }
+}

@@ -1,0 +1,196 @@
+//! A server on its way from bound to stopped.
+
+use std::net::SocketAddr;
+
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::{
+    config::ServerConfig,
+    error::{Error, ErrorKind, Result},
+    lifecycle,
+    server::{Inner, Server},
+    transport,
+};
+
+impl Server {
+    /// Serves until the process gets SIGINT or SIGTERM, then stops gracefully.
+    ///
+    /// # Errors
+    /// When the address can't be listened on: [`Error::is_address_in_use`] tells the usual case.
+    pub async fn run(self) -> Result<()> {
+        let signal = signals()?;
+        let running = self.start().await?;
+        signal.await;
+        tracing::info!("stopping");
+        running.stop().await
+    }
+
+    /// [`run`](Self::run) for a program without a runtime: makes one and blocks the thread.
+    ///
+    /// # Errors
+    /// As `run`, and when the runtime can't be made.
+    ///
+    /// # Panics
+    /// When it is called inside a runtime; `run().await` serves there.
+    pub fn run_blocking(self) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime =
+            runtime.map_err(|error| Error::new(ErrorKind::Io, "no runtime could be made").with_source(error))?;
+        runtime.block_on(self.run())
+    }
+
+    /// Binds the address and serves in the background.
+    ///
+    /// # Errors
+    /// When the address can't be listened on: [`Error::is_address_in_use`] tells the usual case.
+    pub async fn start(self) -> Result<RunningServer> {
+        let listener = self.bind().await?;
+        let address = listener.local_addr().map_err(|error| bind_error(&self.0.config, error))?;
+        // Only a server that is started twice finds an address here: the first one stays.
+        let _ = self.0.address.set(address);
+        self.run_startup_hooks().await?;
+        tracing::info!(%address, name = self.name(), "listening");
+        let serving = tokio::spawn(transport::serve(listener, self.clone(), self.0.closing.clone()));
+        Ok(RunningServer { server: self, address, serving: Some(serving) })
+    }
+
+    /// Runs the startup hooks, the first time it is called.
+    ///
+    /// # Errors
+    /// The failure of the first hook that failed. The next call tries again.
+    pub(crate) async fn run_startup_hooks(&self) -> Result<()> {
+        let start = async || {
+            let run = lifecycle::until_failure(&self.0.hooks.startup, self).await;
+            run.map_err(|failure| Error::new(ErrorKind::Startup, format!("a startup hook failed: {failure}")))
+        };
+        self.0.started.get_or_try_init(start).await.copied()
+    }
+
+    async fn bind(&self) -> Result<TcpListener> {
+        let ServerConfig { host, port, .. } = &self.0.config;
+        TcpListener::bind((host.as_str(), *port)).await.map_err(|error| bind_error(&self.0.config, error))
+    }
+
+    /// Stops gracefully: no new connections, calls in flight are answered, connections are closed with 1001.
+    ///
+    /// What takes longer than the shutdown deadline is cut off. For a server that runs by
+    /// [`router`](Self::router); others have [`RunningServer::stop`]. To call it again does no harm.
+    pub async fn stop(&self) {
+        let Inner { closing, shutdown, kill, sessions, config, hooks, stopped, .. } = &*self.0;
+        let deadline = tokio::time::Instant::now() + config.shutdown_deadline;
+        closing.cancel();
+        // Clients are still there: what a hook broadcasts reaches them before their connections close.
+        let hooks = stopped.get_or_init(|| lifecycle::all("shutdown", &hooks.shutdown, self));
+        if tokio::time::timeout_at(deadline, hooks).await.is_err() {
+            tracing::warn!("the shutdown hooks took longer than the shutdown deadline");
+        }
+        shutdown.cancel();
+        sessions.close();
+        if tokio::time::timeout_at(deadline, sessions.wait()).await.is_err() {
+            tracing::warn!(left = sessions.len(), "shutdown deadline passed, closing what is left");
+            kill.cancel();
+            sessions.wait().await;
+        }
+    }
+
+    /// Whether new connections are refused.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.0.closing.is_cancelled()
+    }
+}
+
+/// A server that serves in the background; dropping it stops the server at once, without hooks.
+#[derive(Debug)]
+#[must_use = "the server stops when this is dropped"]
+pub struct RunningServer {
+    server: Server,
+    address: SocketAddr,
+    serving: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+impl RunningServer {
+    /// The address that the server listens on, with the port that was found for port 0.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The port that the server listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The server.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Stops gracefully: no new connections, calls in flight are answered, connections are closed with 1001.
+    ///
+    /// What takes longer than the shutdown deadline is cut off.
+    ///
+    /// # Errors
+    /// When serving had failed before.
+    ///
+    /// # Cancel safety
+    /// Dropping the future goes on to stop the server, without waiting for calls in flight.
+    pub async fn stop(mut self) -> Result<()> {
+        let deadline = tokio::time::Instant::now() + self.server.config().shutdown_deadline;
+        self.server.stop().await;
+        let Some(mut serving) = self.serving.take() else { return Ok(()) };
+        // HTTP requests that still run have what is left of the same deadline.
+        match tokio::time::timeout_at(deadline, &mut serving).await {
+            Ok(Ok(served)) => served.map_err(|error| Error::new(ErrorKind::Io, "serving failed").with_source(error)),
+            Ok(Err(error)) => Err(Error::new(ErrorKind::Io, "serving failed").with_source(error)),
+            Err(_) => {
+                serving.abort();
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        self.server.0.closing.cancel();
+        self.server.0.shutdown.cancel();
+        self.server.0.kill.cancel();
+        if let Some(serving) = &self.serving {
+            serving.abort();
+        }
+    }
+}
+
+fn bind_error(config: &ServerConfig, error: std::io::Error) -> Error {
+    let address = format!("{}:{}", config.host, config.port);
+    if error.kind() == std::io::ErrorKind::AddrInUse {
+        let message =
+            format!("address {address} is in use: stop the program that listens there, or choose another port");
+        return Error::new(ErrorKind::AddressInUse, message).with_source(error);
+    }
+    Error::new(ErrorKind::Bind, format!("can't listen on {address}: {error}")).with_source(error)
+}
+
+/// The signals that end a server. They are caught from the moment this returns.
+#[cfg(unix)]
+fn signals() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |error| Error::new(ErrorKind::Io, "signals can't be caught").with_source(error);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn signals() -> Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
