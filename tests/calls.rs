@@ -87,6 +87,30 @@ async fn one_call_too_many_is_refused_at_once_and_has_room_afterwards() {
     assert_eq!(peer.receive().await["result"], "through");
 }
 
+/// The task that runs the call, before it waits for anything and after.
+#[rpc]
+async fn tasks(wait: bool) -> (String, String) {
+    let task = || format!("{:?}", tokio::task::try_id());
+    let before = task();
+    if wait {
+        tokio::task::yield_now().await;
+    }
+    (before, task())
+}
+
+#[tokio::test]
+async fn a_call_that_is_ready_at_once_costs_no_task() {
+    let server = serve(methods![tasks]).await;
+    let mut peer = Peer::connect(&server).await;
+    let ready = peer.result("tasks", json!([false])).await;
+    assert_eq!(ready[0], ready[1]);
+    let again = peer.result("tasks", json!([false])).await;
+    assert_eq!(ready, again, "both ran in the task of the connection");
+    let waits = peer.result("tasks", json!([true])).await;
+    assert_eq!(waits[0], ready[0]);
+    assert_ne!(waits[1], ready[0], "one that waits goes on in a task of its own");
+}
+
 #[rpc]
 async fn panics(when: String) -> u8 {
     match when.as_str() {

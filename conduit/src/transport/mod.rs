@@ -20,9 +20,9 @@ use axum::{
     },
     response::{IntoResponse, Response},
     routing::{get, post},
-    serve::ListenerExt,
+    serve::{ListenerExt, TapIo},
 };
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -38,14 +38,19 @@ pub(crate) fn router(server: Server) -> Router {
 
 /// Serves until `shutdown` fires and the HTTP requests that run then have ended.
 pub(crate) async fn serve(listener: TcpListener, server: Server, shutdown: CancellationToken) -> std::io::Result<()> {
-    // axum leaves Nagle's algorithm on, which holds small answers back for 40 ms.
-    let listener = listener.tap_io(|stream| {
+    let listener = without_delay(listener);
+    let service = router(server).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await
+}
+
+/// The listener with TCP_NODELAY on what it accepts: axum leaves Nagle's algorithm on, which holds small answers back
+/// for 40 ms.
+fn without_delay(listener: TcpListener) -> TapIo<TcpListener, fn(&mut TcpStream)> {
+    listener.tap_io(|stream: &mut TcpStream| {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-    });
-    let service = router(server).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await
+    })
 }
 
 /// Who a request's headers log in: nobody when there is no token and the server asks for one.
@@ -101,3 +106,19 @@ fn peer_addr(extensions: &Extensions) -> Option<SocketAddr> {
 }
 
 type ServerState = State<Server>;
+
+#[cfg(test)]
+mod tests {
+    use axum::serve::Listener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn accepted_sockets_send_small_answers_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut listener = without_delay(listener);
+        let (_client, (stream, _)) = tokio::join!(TcpStream::connect(address), listener.accept());
+        assert!(stream.nodelay().unwrap());
+    }
+}
