@@ -268,3 +268,23 @@ async fn a_heartbeat_that_can_not_work_is_refused() {
     let message = server.expect_err("the server does not build").to_string();
     assert!(message.contains("`heartbeat_interval` is 90s"), "{message}");
 }
+
+#[tokio::test]
+async fn a_client_that_is_too_old_is_refused_with_what_is_needed() {
+    let server = start(builder(methods![add]).password("p").minimum_version("1.2.0")).await;
+    let mut peer = Peer::connect(&server).await;
+    for (version, reason) in [
+        (json!("1.1.9"), "login failed: version 1.2.0 or later is needed, not 1.1.9"),
+        (json!(null), "login failed: version 1.2.0 or later is needed, and none was told"),
+    ] {
+        let error = peer.error("rpc.login", json!({ "token": "p", "version": version })).await;
+        let data = json!({ "needed": "1.2.0", "got": version });
+        assert_eq!(error, json!({ "code": -32001, "message": reason, "data": data }));
+    }
+    let error = peer.error("rpc.login", json!({ "token": "p", "version": "newest" })).await;
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("no semantic version")), "{error}");
+    peer.result("rpc.login", json!({ "token": "p", "version": "1.2.0" })).await;
+    assert!(Peer::upgrade(server.address(), Some("p")).await.is_err(), "no version in the header");
+    let message = builder(methods![]).open().minimum_version("one").build().expect_err("no version").to_string();
+    assert!(message.contains("`minimum_version` is `one`"), "{message}");
+}

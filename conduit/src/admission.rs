@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    auth::{Credentials, Identity},
+    auth::{Credentials, Identity, Refusal, check_version},
     capacity::Seat,
     close::CloseCode,
     config::ServerConfig,
@@ -22,14 +22,17 @@ impl Server {
     /// Looks at credentials: who presents them, or why they are refused.
     ///
     /// A failure takes its time, and an address that fails too often is refused unheard for a while.
-    pub(crate) async fn authenticate(&self, credentials: Credentials) -> Result<Identity, String> {
+    pub(crate) async fn authenticate(&self, credentials: Credentials) -> Result<Identity, Refusal> {
+        if let Some(needed) = &self.0.config.minimum_version {
+            check_version(needed, credentials.version.as_deref())?;
+        }
         let address = credentials.peer_addr.map(|address| address.ip());
         self.0.throttle.admit(address)?;
         let found = self.0.auth.identify(self, credentials).await;
         if found.is_err() {
             self.0.throttle.failed(address).await;
         }
-        found
+        Ok(found?)
     }
 
     /// Logs a connection in whose login was begun, and runs its hooks.

@@ -7,7 +7,11 @@ use std::{
     time::Duration,
 };
 
+use semver::Version;
+use serde_json::{Value, json};
 use tokio::time::Instant;
+
+use crate::protocol::{ErrorCode, ErrorObject};
 
 /// Who a login found.
 ///
@@ -60,6 +64,46 @@ pub struct Credentials {
     pub version: Option<String>,
     /// Where the client is, if that is known.
     pub peer_addr: Option<SocketAddr>,
+}
+
+/// Why credentials are refused: a sentence, and the same for programs.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) reason: String,
+    pub(crate) data: Option<Value>,
+}
+
+impl<T: Into<String>> From<T> for Refusal {
+    fn from(reason: T) -> Self {
+        Self { reason: reason.into(), data: None }
+    }
+}
+
+impl Refusal {
+    /// What the client reads.
+    pub(crate) fn to_error_object(&self) -> ErrorObject {
+        let error = ErrorObject::with_code(ErrorCode::Unauthorized, format!("login failed: {}", self.reason));
+        match &self.data {
+            Some(data) => error.with_data(data),
+            None => error,
+        }
+    }
+}
+
+/// Checks the version that a client claims to be of against the least that is served.
+pub(crate) fn check_version(needed: &Version, claimed: Option<&str>) -> Result<(), Refusal> {
+    let refuse = |reason: String| Refusal { reason, data: Some(json!({ "needed": needed, "got": claimed })) };
+    let Some(claimed) = claimed else {
+        return Err(refuse(format!("version {needed} or later is needed, and none was told")));
+    };
+    match Version::parse(claimed) {
+        Ok(version) if version >= *needed => Ok(()),
+        Ok(_) => Err(refuse(format!("version {needed} or later is needed, not {claimed}"))),
+        Err(error) => {
+            let shown: String = claimed.chars().take(60).collect();
+            Err(refuse(format!("`{shown}` is no semantic version such as 1.2.0: {error}")))
+        }
+    }
 }
 
 /// Failed logins by address: each takes its time, and after several the address has to wait.
@@ -131,6 +175,17 @@ pub(crate) fn bearer(header: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_are_compared_as_semantic_versions() {
+        let needed = Version::new(1, 10, 0);
+        let check = |claimed| check_version(&needed, claimed).map_err(|refusal| refusal.reason);
+        assert_eq!((check(Some("1.10.0")), check(Some("2.0.0"))), (Ok(()), Ok(())));
+        assert_eq!(check(Some("1.9.0")).unwrap_err(), "version 1.10.0 or later is needed, not 1.9.0");
+        assert_eq!(check(Some("1.10.0-rc.1")).unwrap_err(), "version 1.10.0 or later is needed, not 1.10.0-rc.1");
+        assert_eq!(check(None).unwrap_err(), "version 1.10.0 or later is needed, and none was told");
+        assert!(check(Some("new")).unwrap_err().starts_with("`new` is no semantic version such as 1.2.0"));
+    }
 
     #[test]
     fn bearer_tokens_are_found() {

@@ -74,6 +74,20 @@ impl ServerBuilder {
         self
     }
 
+    /// The least version that a client may be of, as a semantic version such as `"1.2.0"`; any by default.
+    ///
+    /// A client tells its version in the header `Conduit-Version` or as `version` of `rpc.login`. One that is older, or
+    /// tells none, is refused with `{needed, got}` as the error's data.
+    pub fn minimum_version(mut self, version: &str) -> Self {
+        match version.parse() {
+            Ok(version) => self.config.minimum_version = Some(version),
+            Err(error) => self
+                .faults
+                .push(format!("`minimum_version` is `{version}`, which is no semantic version such as 1.2.0: {error}")),
+        }
+        self
+    }
+
     /// The token that clients log in with. Without one, and without [`open`](Self::open), a random token is
     /// made and logged once.
     pub fn password(mut self, password: impl Into<String>) -> Self {

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     Connection, RpcError, Server,
-    auth::Credentials,
+    auth::{Credentials, Refusal},
     description::MethodDescription,
     macro_support::schemars,
     method::MethodDescriptor,
@@ -56,7 +56,7 @@ async fn login(
             return Err(LoginError(reason));
         }
     };
-    server.welcome(client, identity).await.map_err(LoginError)?;
+    server.welcome(client, identity).await.map_err(|reason| LoginError(reason.into()))?;
     Ok(done)
 }
 
@@ -76,11 +76,11 @@ struct Login {
 }
 
 /// Why a login was refused.
-struct LoginError(String);
+struct LoginError(Refusal);
 
 impl RpcError for LoginError {
     fn to_error_object(&self) -> ErrorObject {
-        ErrorObject::with_code(ErrorCode::Unauthorized, format!("login failed: {}", self.0))
+        self.0.to_error_object()
     }
 
     fn describe() -> Vec<ErrorDescription> {
@@ -90,7 +90,7 @@ impl RpcError for LoginError {
 
     fn from_error_object(object: &ErrorObject) -> Option<Self> {
         let reason = object.message().strip_prefix("login failed: ")?;
-        (object.code() == ErrorCode::Unauthorized.code()).then(|| Self(reason.to_owned()))
+        (object.code() == ErrorCode::Unauthorized.code()).then(|| Self(reason.into()))
     }
 }
 

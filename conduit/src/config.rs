@@ -4,6 +4,7 @@ mod load;
 
 use std::{fmt, time::Duration};
 
+use semver::Version;
 use serde::{Deserialize, Serialize};
 
 /// The settings of a server, for programs that take them from a file or from the environment.
@@ -34,6 +35,8 @@ pub struct ServerConfig {
     pub port: u16,
     pub name: String,
     pub version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_version: Option<Version>,
     /// The token of the login; without it, and without `open`, a random one is made and logged once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<Password>,
@@ -87,6 +90,7 @@ impl Default for ServerConfig {
             port: 8080,
             name: "Server".into(),
             version: "0.0.0".into(),
+            minimum_version: None,
             password: None,
             open: false,
             auth_timeout: Duration::from_secs(30),

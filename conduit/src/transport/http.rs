@@ -29,7 +29,7 @@ pub(super) async fn call(State(server): ServerState, request: Request) -> Respon
     let peer = peer_addr(&parts.extensions);
     let identity = match login(&server, &parts.headers, peer).await {
         Ok(identity) => identity,
-        Err(reason) => return refused(&reason),
+        Err(refusal) => return refused(&refusal),
     };
     let logged_in = identity.is_some();
     if !is_json(&parts.headers) {

@@ -26,8 +26,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    auth::{Credentials, Identity, bearer},
-    protocol::{ErrorCode, ErrorObject, Id, error_text},
+    auth::{Credentials, Identity, Refusal, bearer},
+    protocol::{Id, error_text},
     server::Server,
 };
 
@@ -61,7 +61,7 @@ async fn login(
     server: &Server,
     headers: &HeaderMap,
     peer_addr: Option<SocketAddr>,
-) -> Result<Option<Identity>, String> {
+) -> Result<Option<Identity>, Refusal> {
     let header = headers.get(AUTHORIZATION);
     if header.is_none() && !server.auth().is_open() {
         return Ok(None);
@@ -71,9 +71,8 @@ async fn login(
     server.authenticate(Credentials { token, version, peer_addr }).await.map(Some)
 }
 
-fn refused(reason: &str) -> Response {
-    let error = ErrorObject::with_code(ErrorCode::Unauthorized, format!("login failed: {reason}"));
-    unauthorized(error_text(&Id::NULL, &error))
+fn refused(refusal: &Refusal) -> Response {
+    unauthorized(error_text(&Id::NULL, &refusal.to_error_object()))
 }
 
 fn unauthorized(body: String) -> Response {

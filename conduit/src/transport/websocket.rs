@@ -73,7 +73,7 @@ pub(super) async fn upgrade(State(server): ServerState, mut request: Request) ->
     let peer = peer_addr(request.extensions());
     let identity = match login(&server, request.headers(), peer).await {
         Ok(identity) => identity,
-        Err(reason) => return refused(&reason),
+        Err(refusal) => return refused(&refusal),
     };
     let Some(seat) = server.seat(identity.is_some()) else {
         return unavailable("the server has as many connections as it may have");
