@@ -288,3 +288,37 @@ async fn a_client_that_is_too_old_is_refused_with_what_is_needed() {
     let message = builder(methods![]).open().minimum_version("one").build().expect_err("no version").to_string();
     assert!(message.contains("`minimum_version` is `one`"), "{message}");
 }
+
+#[rpc(allow = "admin, editor")]
+async fn publish() -> bool {
+    true
+}
+
+#[tokio::test]
+async fn methods_for_a_role_are_for_nobody_else_and_discovery_does_not_tell_of_them() {
+    let hook = |_: Server, credentials: Credentials| async move {
+        let identity = Identity::new(credentials.token.clone());
+        Ok::<_, String>(if credentials.token == "ed" { identity.with_role("editor") } else { identity })
+    };
+    let server =
+        start(builder(methods![add, publish]).login(hook).on("admin.event", |_: Connection, _: Value| async {})).await;
+    let names = async |peer: &mut Peer| {
+        let list = peer.result("listall", json!([])).await;
+        let document = peer.result("rpc.discover", json!([])).await;
+        let names = |methods: &Value| -> Vec<String> {
+            let methods = methods.as_array().expect("a list").iter();
+            methods.map(|method| method["name"].as_str().expect("a name").to_owned()).collect()
+        };
+        assert_eq!(names(&list), names(&document["methods"]));
+        names(&list)
+    };
+    let mut editor = Peer::connect_with(&server, "ed").await;
+    assert_eq!(editor.result("publish", json!([])).await, true);
+    assert!(names(&mut editor).await.contains(&"publish".to_owned()));
+    let mut reader = Peer::connect_with(&server, "joe").await;
+    let error = reader.error("publish", json!([])).await;
+    assert_eq!(error, json!({ "code": -32006, "message": "forbidden: `publish` is for the role admin or editor" }));
+    assert!(!names(&mut reader).await.contains(&"publish".to_owned()));
+    let mut stranger = Peer::connect(&server).await;
+    assert_eq!(stranger.error("publish", json!([])).await["code"], -32001);
+}

@@ -26,6 +26,7 @@ struct Usage(&'static str);
 const NAME: Usage = Usage(r#"name = "user.create""#);
 const NAMESPACE: Usage = Usage(r#"namespace = "chat""#);
 const PUBLIC: Usage = Usage("public");
+const ALLOW: Usage = Usage(r#"allow = "admin""#);
 const TIMEOUT: Usage = Usage(r#"timeout = "5s""#);
 const DEPRECATED: Usage = Usage("deprecated");
 const SKIP: Usage = Usage("skip");
@@ -39,18 +40,24 @@ const EVENT: Usage = Usage(r#""chat""#);
 /// For conduit's own methods; in no list that a user sees.
 const BUILTIN: Usage = Usage("builtin");
 
-pub(crate) const FUNCTION: Grammar =
-    Grammar { attribute: "rpc", place: "a function", options: &[NAME, PUBLIC, TIMEOUT, DEPRECATED, CRATE, BUILTIN] };
+pub(crate) const FUNCTION: Grammar = Grammar {
+    attribute: "rpc",
+    place: "a function",
+    options: &[NAME, PUBLIC, ALLOW, TIMEOUT, DEPRECATED, CRATE, BUILTIN],
+};
 pub(crate) const BLOCK: Grammar = Grammar { attribute: "rpc", place: "an `impl` block", options: &[NAMESPACE, CRATE] };
 pub(crate) const METHOD: Grammar = Grammar {
     attribute: "rpc",
     place: "a function of an `impl` block",
-    options: &[NAME, PUBLIC, TIMEOUT, DEPRECATED, SKIP],
+    options: &[NAME, PUBLIC, ALLOW, TIMEOUT, DEPRECATED, SKIP],
 };
 pub(crate) const HANDLER: Grammar =
-    Grammar { attribute: "on", place: "a function", options: &[EVENT, PUBLIC, TIMEOUT, DEPRECATED, CRATE] };
-pub(crate) const SERVICE_HANDLER: Grammar =
-    Grammar { attribute: "on", place: "a function of an `impl` block", options: &[EVENT, PUBLIC, TIMEOUT, DEPRECATED] };
+    Grammar { attribute: "on", place: "a function", options: &[EVENT, PUBLIC, ALLOW, TIMEOUT, DEPRECATED, CRATE] };
+pub(crate) const SERVICE_HANDLER: Grammar = Grammar {
+    attribute: "on",
+    place: "a function of an `impl` block",
+    options: &[EVENT, PUBLIC, ALLOW, TIMEOUT, DEPRECATED],
+};
 pub(crate) const EVENT_TYPE: Grammar =
     Grammar { attribute: "event", place: "a struct or an enum", options: &[EVENT, CRATE] };
 pub(crate) const PARAMETER: Grammar = Grammar { attribute: "arg", place: "a parameter", options: &[DEFAULT, FLATTEN] };
@@ -231,6 +238,26 @@ impl Options {
                 .on(&text, format_args!("dots stand between the parts of a name: write `{}`", value.trim_matches('.')));
         }
         Some(text)
+    }
+
+    /// `allow = "admin"`, or several roles with commas between them.
+    pub(crate) fn allow(&self, errors: &mut Errors) -> Vec<String> {
+        let Some(text) = self.text("allow", ALLOW.0, errors) else { return Vec::new() };
+        let roles: Vec<String> = text.value().split(',').map(|role| role.trim().to_owned()).collect();
+        if roles.iter().any(String::is_empty) {
+            errors.on(
+                &text,
+                format_args!(
+                    "`allow` takes the name of a role, or several with commas between them, such as `{}`; found {:?}",
+                    ALLOW.0,
+                    text.value()
+                ),
+            );
+        }
+        if let Some(public) = self.flag("public") {
+            errors.on(public, "`public` lets everybody call, `allow` only some: write one of them");
+        }
+        roles
     }
 
     /// `timeout = "5s"`

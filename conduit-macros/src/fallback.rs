@@ -98,6 +98,7 @@ fn method_stub(krate: &Path, ident: &Ident) -> TokenStream {
                 events: &[],
                 description: "",
                 public: false,
+                allow: &[],
                 deprecated: false,
                 timeout: ::core::option::Option::None,
                 location: #krate::Location { file: "", line: 0 },

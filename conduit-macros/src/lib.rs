@@ -39,6 +39,7 @@ use model::{Function, event::EventType, rpc_error::ErrorType, service::Service};
 /// |---|---|
 /// | `name = "user.create"` | the name on the wire, instead of the function's |
 /// | `public` | can be called before login |
+/// | `allow = "admin"` | can be called only by who has this role, or one of several (`"admin, editor"`) |
 /// | `timeout = "5s"` | how long a call may run, instead of the server's limit |
 /// | `deprecated` | marked so in the discovery documents, as Rust's own `#[deprecated]` does too |
 /// | `crate = path` | where the conduit crate is, for programs that know it by another name |
@@ -64,8 +65,8 @@ use model::{Function, event::EventType, rpc_error::ErrorType, service::Service};
 /// | `namespace = "chat"` | goes in front of each name: `chat.say` |
 /// | `crate = path` | as on a function |
 ///
-/// On the functions inside, `#[rpc(..)]` takes `name` (the part behind the namespace), `public`, `timeout` and
-/// `deprecated` as above, and `skip` for one that is no method. One with `#[on("chat")]` handles an event instead: its
+/// On the functions inside, `#[rpc(..)]` takes `name` (the part behind the namespace), `public`, `allow`,
+/// `timeout` and `deprecated` as above, and `skip` for one that is no method. One with `#[on("chat")]` handles an event instead: its
 /// name has no namespace in front, and the client no function for it.
 #[proc_macro_attribute]
 pub fn rpc(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
@@ -91,6 +92,7 @@ pub fn rpc(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> p
 /// |---|---|
 /// | `"chat"` | the name of the event; several are allowed, and `"*"` for those that no other handler takes |
 /// | `public` | can be sent before login |
+/// | `allow = "admin"` | can be sent only by who has this role, or one of several |
 /// | `timeout = "5s"` | how long handling may take, instead of the server's limit |
 /// | `deprecated` | marked so in the discovery document, as Rust's own `#[deprecated]` does too |
 /// | `crate = path` | where the conduit crate is, for programs that know it by another name |

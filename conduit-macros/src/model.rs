@@ -48,6 +48,8 @@ pub(crate) struct Method {
     /// What it handles; none for a method.
     pub(crate) events: Vec<String>,
     pub(crate) public: bool,
+    /// The roles that may call it; none for everybody who is logged in.
+    pub(crate) allow: Vec<String>,
     pub(crate) deprecated: bool,
     /// One of conduit's own: it may be called `rpc.`, and no program registers it.
     pub(crate) builtin: bool,
@@ -114,6 +116,7 @@ impl Method {
             inherited: inherited(attributes),
             docs: named(attributes, "doc"),
             public: options.flag("public").is_some(),
+            allow: options.allow(errors),
             deprecated: options.flag("deprecated").is_some() || deprecation.is_some(),
             builtin: options.flag("builtin").is_some(),
             timeout: options.timeout(errors),

@@ -22,16 +22,16 @@ pub(crate) fn methods() -> Vec<MethodDescriptor> {
     methods![listall, discover, login, cancel]
 }
 
-/// List all methods: name, description, argument and result schemas, errors, sorted by name.
+/// List all methods that the caller may call: name, description, argument and result schemas, errors, sorted by name.
 #[rpc(name = "listall", builtin)]
-async fn listall(server: &Server) -> List {
-    List(server.discovery().list.clone())
+async fn listall(server: &Server, client: &Connection) -> Result<List, ErrorObject> {
+    Ok(List(server.documents(client)?.list))
 }
 
 /// Describe the service as an OpenRPC 1.4 document.
 #[rpc(name = "rpc.discover", builtin)]
-async fn discover(server: &Server) -> OpenRpc {
-    OpenRpc(server.discovery().openrpc.clone())
+async fn discover(server: &Server, client: &Connection) -> Result<OpenRpc, ErrorObject> {
+    Ok(OpenRpc(server.documents(client)?.openrpc))
 }
 
 /// Log in with the server's token. Methods that are not public can be called from then on.

@@ -167,6 +167,12 @@ impl Connection {
         Some(Duration::from_nanos(self.0.latency.load(Ordering::Relaxed))).filter(|latency| !latency.is_zero())
     }
 
+    /// Whether the peer's roles let it call the method. Discovery tells it of these alone.
+    pub(crate) fn has_role_for(&self, method: &MethodMeta) -> bool {
+        let has = |role: &&str| self.identity().is_some_and(|identity| identity.has_role(role));
+        method.allow.is_empty() || method.allow.iter().any(has)
+    }
+
     pub(crate) fn set_latency(&self, latency: Duration) {
         let nanoseconds = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX).max(1);
         self.0.latency.store(nanoseconds, Ordering::Relaxed);
@@ -387,13 +393,17 @@ impl Peer for Connection {
     }
 
     fn may_call(&self, method: &MethodMeta, name: &str) -> Result<(), ErrorObject> {
-        if method.public || self.is_logged_in() {
-            return Ok(());
+        if !method.public && !self.is_logged_in() {
+            let message = format!(
+                "login required: `{name}` is not public; call `rpc.login` first, or connect with an `Authorization: Bearer` header"
+            );
+            return Err(ErrorObject::with_code(ErrorCode::Unauthorized, message));
         }
-        let message = format!(
-            "login required: `{name}` is not public; call `rpc.login` first, or connect with an `Authorization: Bearer` header"
-        );
-        Err(ErrorObject::with_code(ErrorCode::Unauthorized, message))
+        if !self.has_role_for(method) {
+            let message = format!("forbidden: `{name}` is for the role {}", method.allow.join(" or "));
+            return Err(ErrorObject::with_code(ErrorCode::Forbidden, message));
+        }
+        Ok(())
     }
 }
 

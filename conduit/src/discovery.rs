@@ -11,6 +11,7 @@ use crate::{
     description::MethodDescription,
     error::{Error, ErrorKind, Result},
     method::MethodMeta,
+    protocol::ErrorObject,
     registry::{Registered, Registry},
 };
 
@@ -20,18 +21,51 @@ const OPENRPC: &str = "1.4.1";
 /// The documents, as they go on the wire.
 #[derive(Debug)]
 pub(crate) struct Discovery {
+    name: String,
+    version: String,
+    /// For a server all of whose methods are for everybody; others write them for each caller.
+    whole: Option<Documents>,
+}
+
+/// `listall`'s answer, and `rpc.discover`'s.
+#[derive(Debug, Clone)]
+pub(crate) struct Documents {
     pub(crate) list: Box<RawValue>,
     pub(crate) openrpc: Box<RawValue>,
 }
 
 impl Discovery {
     pub(crate) fn new(name: &str, version: &str, registry: &Registry) -> Result<Self> {
-        let methods = registry.sorted();
+        let mut discovery = Self { name: name.into(), version: version.into(), whole: None };
+        // Written once in any case, so that what can't be written is a fault of the build.
+        let whole = discovery.write(registry, |_| true);
+        let whole =
+            whole.map_err(|error| Error::new(ErrorKind::Build, "the methods can't be described").with_source(error))?;
+        discovery.whole = registry.is_for_everybody().then_some(whole);
+        Ok(discovery)
+    }
+
+    /// The documents with what a caller may call.
+    pub(crate) fn documents(
+        &self,
+        registry: &Registry,
+        may_call: impl Fn(&MethodMeta) -> bool,
+    ) -> Result<Documents, ErrorObject> {
+        match &self.whole {
+            Some(whole) => Ok(whole.clone()),
+            None => self.write(registry, may_call).map_err(ErrorObject::internal),
+        }
+    }
+
+    fn write(&self, registry: &Registry, may_call: impl Fn(&MethodMeta) -> bool) -> serde_json::Result<Documents> {
+        let may_use = |registered: &Registered| may_call(registered.descriptor.meta);
+        let mut methods = registry.sorted();
+        methods.retain(|method| may_use(method));
+        let mut events = registry.sorted_events();
+        events.retain(|(_, handlers)| handlers.iter().all(may_use));
         let list: Vec<MethodDescription> = methods.iter().map(|method| describe(method)).collect();
-        let failed = |error| Error::new(ErrorKind::Build, "the methods can't be described").with_source(error);
-        let list = to_raw_value(&list).map_err(failed)?;
-        let openrpc = to_raw_value(&openrpc(name, version, &methods, &registry.sorted_events())).map_err(failed)?;
-        Ok(Self { list, openrpc })
+        let openrpc = openrpc(&self.name, &self.version, &methods, &events);
+        Ok(Documents { list: to_raw_value(&list)?, openrpc: to_raw_value(&openrpc)? })
     }
 }
 
@@ -94,6 +128,9 @@ fn method_object(method: &Registered, components: &mut Components) -> Value {
     object.insert("paramStructure".into(), structure.into());
     object.insert("deprecated".into(), meta.deprecated.into());
     object.insert("x-public".into(), meta.public.into());
+    if !meta.allow.is_empty() {
+        object.insert("x-allow".into(), meta.allow.into());
+    }
     if let Some(timeout) = meta.timeout {
         object.insert("x-timeout-seconds".into(), timeout.as_secs_f64().into());
     }

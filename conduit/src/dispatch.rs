@@ -157,7 +157,7 @@ fn start<P: Peer>(
     peer: &Arc<P>,
     call: &Call,
 ) -> Result<Running, ErrorObject> {
-    peer.may_call(target.gate(), call.method())?;
+    target.metas().try_for_each(|meta| peer.may_call(meta, call.method()))?;
     if !target.is_control() {
         peer.in_flight().admit()?;
     }

@@ -180,6 +180,7 @@ pub(crate) fn descriptor<P, H: EventHandler<P>>(
         events: events.leak(),
         description: "",
         public: false,
+        allow: &[],
         deprecated: false,
         timeout: None,
         location: Location { file: caller.file(), line: caller.line() },

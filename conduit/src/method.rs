@@ -60,6 +60,8 @@ pub struct MethodMeta {
     pub description: &'static str,
     /// Whether it can be called before login.
     pub public: bool,
+    /// The roles of which a caller must have one; none for everybody who is logged in.
+    pub allow: &'static [&'static str],
     /// Whether callers should move away from it.
     pub deprecated: bool,
     /// How long a call may run; `None` for the server's own limit.

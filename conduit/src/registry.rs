@@ -156,6 +156,12 @@ impl Registry {
         }
     }
 
+    /// Whether no method and no handler asks for a role.
+    pub(crate) fn is_for_everybody(&self) -> bool {
+        let all = self.methods.values().chain(self.events.values().flatten());
+        all.into_iter().all(|registered| registered.descriptor.meta.allow.is_empty())
+    }
+
     /// All methods, by name.
     pub(crate) fn sorted(&self) -> Vec<&Registered> {
         let mut methods: Vec<_> = self.methods.values().collect();
@@ -195,11 +201,9 @@ impl Registered {
 }
 
 impl<'a> Target<'a> {
-    /// What it takes to be let in: of several handlers, one that asks for a login asks for all.
-    pub(crate) fn gate(self) -> &'static MethodMeta {
-        let mut metas = self.handlers().map(|handler| handler.descriptor.meta);
-        let first = metas.next().expect("an event is registered with a handler");
-        if first.public { metas.find(|meta| !meta.public).unwrap_or(first) } else { first }
+    /// What is known of the method, or of each handler. A caller must be let in by all of them.
+    pub(crate) fn metas(self) -> impl Iterator<Item = &'static MethodMeta> {
+        self.handlers().map(|handler| handler.descriptor.meta)
     }
 
     /// The limit that it sets itself; handlers run in one call, so the shortest of theirs.

@@ -20,13 +20,14 @@ use crate::{
     config::ServerConfig,
     connection::{Connection, ConnectionId},
     context::Lend,
-    discovery::Discovery,
+    discovery::{Discovery, Documents},
     dispatch::Dispatcher,
     events::Event,
     hub::Hub,
     lifecycle::Hooks,
     login::Auth,
     payload::event_text,
+    protocol::ErrorObject,
     transport,
 };
 
@@ -175,8 +176,9 @@ impl Server {
         &self.0.auth
     }
 
-    pub(crate) fn discovery(&self) -> &Discovery {
-        &self.0.discovery
+    /// What discovery tells this caller.
+    pub(crate) fn documents(&self, caller: &Connection) -> Result<Documents, ErrorObject> {
+        self.0.discovery.documents(&self.0.dispatcher.registry, |method| caller.has_role_for(method))
     }
 }
 

@@ -89,7 +89,7 @@ pub(crate) fn outcome(krate: &Path, output: &Output) -> (TokenStream, TokenStrea
 /// ```
 fn meta(target: &Target) -> TokenStream {
     let Target { krate, method, .. } = target;
-    let Method { events, public, deprecated, .. } = method;
+    let Method { events, public, allow, deprecated, .. } = method;
     let (name, description) = (&method.name.text, method.description());
     let timeout = timeout(krate, method);
     let borrows = method.callable.borrows().map(|ty| quote_spanned!(ours(ty.span())=> #krate::Borrow::of::<#ty>()));
@@ -102,6 +102,7 @@ fn meta(target: &Target) -> TokenStream {
             events: &[#(#events),*],
             description: #description,
             public: #public,
+            allow: &[#(#allow),*],
             deprecated: #deprecated,
             timeout: #timeout,
             location: #krate::Location { file: #file, line: #line },

@@ -34,11 +34,13 @@ pub enum ErrorCode {
     Cancelled,
     /// The server is shutting down and takes no new calls.
     ShuttingDown,
+    /// The caller is known and has none of the roles that may call the method.
+    Forbidden,
 }
 
 impl ErrorCode {
     /// Every code of the list.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ParseError,
         Self::InvalidRequest,
         Self::MethodNotFound,
@@ -49,6 +51,7 @@ impl ErrorCode {
         Self::Timeout,
         Self::Cancelled,
         Self::ShuttingDown,
+        Self::Forbidden,
     ];
 
     /// The number on the wire.
@@ -65,6 +68,7 @@ impl ErrorCode {
             Self::Timeout => -32003,
             Self::Cancelled => -32004,
             Self::ShuttingDown => -32005,
+            Self::Forbidden => -32006,
         }
     }
 
