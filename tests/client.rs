@@ -154,3 +154,33 @@ async fn listall_gives_methods_that_print_well() {
     assert_eq!(methods[0].description, "Add two numbers.");
     assert_eq!(lines.last().map(String::as_str), Some("withdraw(account: string, amount: integer) -> integer"));
 }
+
+#[tokio::test]
+async fn a_port_beyond_16_bits_is_refused_and_not_another_one_tried() {
+    for url in ["ws://127.0.0.1:99999", "ws://127.0.0.1:-1", "ws://127.0.0.1:x"] {
+        let error = Client::connect(url).password("p").await.expect_err("no such port");
+        assert!(error.to_string().starts_with("bad URL"), "{error}");
+    }
+}
+
+#[rpc(timeout = "20ms")]
+async fn too_slow() {
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_call_that_the_server_gives_up_is_a_timeout_too() {
+    let server = serve(methods![too_slow]).await;
+    let error = too_slow::call(&connect(&server).await).await.expect_err("given up");
+    assert!(error.is_timeout(), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_reason_of_a_refused_login_is_told() {
+    let hook =
+        |_: conduit::Server, _: conduit::Credentials| async { Err::<conduit::Identity, _>("suspended until Friday") };
+    let server = start(builder(methods![add]).login(hook)).await;
+    let error = Client::connect(format!("ws://{}", server.address())).password("p").await.expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+    assert!(error.to_string().contains("suspended until Friday"), "{error}");
+}

@@ -234,6 +234,34 @@ async fn a_method_may_call_the_client_that_calls_it() {
     }
 }
 
+#[rpc]
+async fn logout(client: &Connection, wait: bool) -> &'static str {
+    client.disconnect(1000, "bye");
+    if wait {
+        tokio::task::yield_now().await;
+    }
+    "ok"
+}
+
+#[tokio::test]
+async fn a_method_that_disconnects_its_caller_is_still_answered() {
+    let server = start(builder(methods![logout]).open()).await;
+    for wait in [false, true] {
+        let mut peer = Peer::connect(&server).await;
+        assert_eq!(peer.result("logout", json!([wait])).await, "ok");
+        assert_eq!(peer.closed().await.map(|frame| u16::from(frame.code)), Some(1000));
+    }
+}
+
+#[tokio::test]
+async fn a_handler_without_a_payload_takes_any() {
+    let server = start(builder(methods![]).open().on("ping", |_: Connection| async { "pong" })).await;
+    let mut peer = Peer::connect(&server).await;
+    for params in [json!([]), json!({}), json!(null), json!([1, 2]), json!({ "a": 1 })] {
+        assert_eq!(peer.result("ping", params).await, "pong");
+    }
+}
+
 #[tokio::test]
 async fn a_handler_can_disconnect_its_own_client() {
     let server = start(builder(methods![]).open().on("bye", |client: Connection, _: Value| async move {

@@ -221,8 +221,12 @@ async fn a_login_hook_decides_who_it_is() {
     assert_eq!(peer.error("rpc.login", json!(["bug"])).await["message"], "login failed: the server failed");
     peer.result("rpc.login", json!({ "token": "versioned", "version": "1.2.0" })).await;
     assert_eq!(peer.result("whoami", json!([])).await, json!(["1.2.0", []]));
-    peer.result("rpc.login", json!({ "token": "root" })).await;
-    assert_eq!(peer.result("whoami", json!([])).await, json!(["1.2.0", []]), "the first login stays");
+    // The first login stays. Another one is told what it is worth.
+    peer.result("rpc.login", json!({ "token": "versioned", "version": "1.2.0" })).await;
+    for token in ["root", "other"] {
+        assert_eq!(peer.error("rpc.login", json!([token])).await["code"], -32001, "{token}");
+    }
+    assert_eq!(peer.result("whoami", json!([])).await, json!(["1.2.0", []]));
 }
 
 #[tokio::test(start_paused = true)]

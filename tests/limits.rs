@@ -4,7 +4,7 @@ use conduit::{Counters, methods, rpc};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Error as WsError;
 
-use crate::support::{Peer, builder, http, start};
+use crate::support::{Peer, builder, http, http_response, start};
 
 #[rpc]
 async fn add(a: i64, b: i64) -> i64 {
@@ -90,4 +90,27 @@ async fn pages_of_other_origins_are_refused_unless_they_are_allowed() {
     let (status, message) = http(server.address(), "GET", &upgrade, "").await;
     assert_eq!(status, 403);
     assert!(message.contains("https://evil.example") && message.contains("allowed_origins"), "{message}");
+}
+
+#[tokio::test]
+async fn browsers_are_told_which_pages_may_post() {
+    let server = start(builder(methods![add]).open().allowed_origins(["https://app.example.org"])).await;
+    let ask = async |method: &str, origin: &str| {
+        let headers = [
+            ("content-type", "application/json"),
+            ("origin", origin),
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", "authorization,content-type"),
+        ];
+        let body = r#"{"jsonrpc":"2.0","method":"add","params":[1,2],"id":1}"#;
+        http_response(server.address(), method, &headers, if method == "POST" { body } else { "" }).await.to_lowercase()
+    };
+    for method in ["OPTIONS", "POST"] {
+        let told = ask(method, "https://app.example.org").await;
+        assert!(told.starts_with("http/1.1 200"), "{told}");
+        assert!(told.contains("access-control-allow-origin: https://app.example.org\r\n"), "{told}");
+        assert!(!ask(method, "https://evil.example").await.contains("access-control-allow-origin"));
+    }
+    let told = ask("OPTIONS", "https://app.example.org").await;
+    assert!(told.contains("access-control-allow-headers: authorization,content-type\r\n"), "{told}");
 }

@@ -116,3 +116,18 @@ fn linked_methods_are_served_without_a_list() {
     assert!(message.contains("two methods are called `user.create`"), "{message}");
     Server::builder().explicit().open().build().expect("a server without methods of its own builds");
 }
+
+#[rpc]
+async fn contradiction(
+    #[schemars(range(max = 10))]
+    #[arg(default = 50)]
+    level: u8,
+) -> u8 {
+    level
+}
+
+#[test]
+fn a_default_that_its_argument_does_not_take_is_refused() {
+    let message = refusal(builder(methods![contradiction]).open().build());
+    assert!(message.contains("`contradiction`") && message.contains("the default of `level`"), "{message}");
+}

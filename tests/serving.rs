@@ -47,6 +47,15 @@ async fn a_port_in_use_is_an_error_of_its_own_that_names_the_address() {
 }
 
 #[tokio::test]
+async fn a_server_starts_once() {
+    let running = serve(methods![add]).await;
+    let server = running.server().clone();
+    assert_eq!(server.clone().start().await.expect_err("it runs").kind(), ErrorKind::Startup);
+    running.stop().await.expect("stopped");
+    assert_eq!(server.start().await.expect_err("it was stopped").kind(), ErrorKind::Startup);
+}
+
+#[tokio::test]
 async fn a_host_that_is_none_is_a_bind_error() {
     let server = builder(methods![add]).open().host("not a host").build().expect("the server builds");
     assert_eq!(server.start().await.expect_err("no such host").kind(), ErrorKind::Bind);

@@ -89,7 +89,7 @@ impl ServerBuilder {
     }
 
     /// The token that clients log in with. Without one, and without [`open`](Self::open), a random token is
-    /// made and logged once.
+    /// made and logged once, or written to stderr when the program has no `tracing` subscriber. Visible ASCII.
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.config.password = Some(Password::from(password));
         self
@@ -375,7 +375,12 @@ fn decide(config: &mut ServerConfig, login: Option<LoginHook>) -> Result<Auth> {
     }
     let token = Auth::random_token()
         .map_err(|error| Error::new(ErrorKind::Io, format!("no random token could be made: {error}")))?;
-    tracing::warn!("no password was given; clients log in with the token {token}");
+    // A program that listens to no log would have a server that nobody can log in to.
+    if tracing::enabled!(tracing::Level::WARN) {
+        tracing::warn!("no password was given; clients log in with the token {token}");
+    } else {
+        eprintln!("no password was given; clients log in with the token {token}");
+    }
     Ok(Auth::Token(token))
 }
 

@@ -45,15 +45,16 @@ async fn login(
     version: Option<String>,
 ) -> Result<Login, LoginError> {
     let done = Login { server: server.name().into() };
-    if !client.begin_login() {
-        return if client.is_logged_in() { Ok(done) } else { Err(LoginError("another login is under way".into())) };
-    }
     let credentials = Credentials { token, version, peer_addr: client.peer_addr() };
+    if !client.begin_login() {
+        let identity = server.authenticate(credentials).await.map_err(LoginError)?;
+        return if client.identity() == Some(&identity) { Ok(done) } else { Err(LoginError(TAKEN.into())) };
+    }
     let identity = match server.authenticate(credentials).await {
         Ok(identity) => identity,
-        Err(reason) => {
+        Err(refusal) => {
             client.give_up_login();
-            return Err(LoginError(reason));
+            return Err(LoginError(refusal));
         }
     };
     server.welcome(client, identity).await.map_err(|reason| LoginError(reason.into()))?;
@@ -66,6 +67,9 @@ async fn login(
 async fn cancel(client: &Connection, id: CallId) -> bool {
     client.cancel(&id.0)
 }
+
+/// Why a second login is refused.
+const TAKEN: &str = "this connection is logged in as another identity: log in on a new one";
 
 /// What a login is answered with.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]

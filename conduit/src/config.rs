@@ -143,6 +143,13 @@ impl ServerConfig {
         if self.password.as_ref().is_some_and(|Password(password)| password.is_empty()) {
             faults.push("`password` is empty: give one, or say `open` for a server without login".into());
         }
+        if self.password.as_ref().is_some_and(|Password(password)| !fits_a_header(password)) {
+            faults.push(
+                "`password` holds other characters than visible ASCII, or spaces at its ends, which a header can't \
+                 carry: choose another"
+                    .into(),
+            );
+        }
         if self.open && self.password.is_some() {
             faults.push("`open` is true and a `password` is given: a server without login has no use for it".into());
         }
@@ -151,4 +158,8 @@ impl ServerConfig {
         }
         faults
     }
+}
+
+fn fits_a_header(password: &str) -> bool {
+    password.trim() == password && password.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }

@@ -256,7 +256,8 @@ impl Connection {
         })
     }
 
-    /// Closes the connection once what is queued has been sent. Code 1000 is the normal end; the application's
+    /// Closes the connection once what is queued has been sent, the answer of the method that calls this too; other
+    /// calls in flight have a quarter of a second to end. Code 1000 is the normal end; the application's
     /// own codes lie from 4000 to 4999. Of the reason, the first 123 bytes are sent.
     pub fn disconnect(&self, code: impl Into<CloseCode>, reason: impl Into<String>) {
         self.0.outbox.close(Close::new(code.into(), reason.into()));

@@ -3,7 +3,10 @@
 
 use std::{error::Error as StdError, fmt};
 
-use crate::{protocol::ErrorObject, rpc_error::RpcError};
+use crate::{
+    protocol::{ErrorCode, ErrorObject},
+    rpc_error::RpcError,
+};
 
 /// The result of what a server or a client does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -33,7 +36,7 @@ pub enum ErrorKind {
     AddressInUse,
     /// The address can't be listened on for another reason.
     Bind,
-    /// A startup hook failed.
+    /// A startup hook failed, or the server was started before.
     Startup,
     /// The connection could not be made.
     Connect,
@@ -106,10 +109,10 @@ impl Error {
         self.kind() == ErrorKind::Closed
     }
 
-    /// Whether the answer did not come in time; the call may have run.
+    /// Whether the answer did not come in time, or the server gave the call up for taking too long; it may have run.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        self.kind() == ErrorKind::Timeout
+        self.kind() == ErrorKind::Timeout || self.code() == Some(ErrorCode::Timeout.code())
     }
 
     /// Whether another program listens on the server's address.

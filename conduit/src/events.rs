@@ -98,7 +98,7 @@ impl<T: Serialize + JsonSchema + 'static, E: RpcError + 'static> Ack<Fallible> f
 
 /// A closure that handles an event: `|client: Connection, data: T| async move { .. }`.
 ///
-/// With a third parameter between them, a `String`, it also gets the event's name: a handler of several names, or
+/// Without `data` it takes any payload and does not look at it. With a third parameter between them, a `String`, it also gets the event's name: a handler of several names, or
 /// of `"*"`, wants it.
 #[diagnostic::on_unimplemented(
     message = "this can't handle an event",
@@ -120,6 +120,27 @@ pub trait EventHandler<Parameters>: Send + Sync + 'static {
         event: &str,
         payload: Self::Payload,
     ) -> impl Future<Output = Result<Self::Value, Self::Error>> + Send + 'static;
+}
+
+impl<F, Fut, R, Kind> EventHandler<(Connection, Kind)> for F
+where
+    F: Fn(Connection) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = R> + Send + 'static,
+    R: Ack<Kind>,
+{
+    type Payload = NoPayload;
+    type Value = R::Value;
+    type Error = R::Error;
+
+    fn handle(
+        &self,
+        client: Connection,
+        _: &str,
+        _: NoPayload,
+    ) -> impl Future<Output = Result<R::Value, R::Error>> + Send + 'static {
+        let handled = self(client);
+        async move { handled.await.into_result() }
+    }
 }
 
 impl<F, Fut, T, R, Kind> EventHandler<(Connection, T, Kind)> for F

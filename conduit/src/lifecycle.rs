@@ -17,6 +17,10 @@ pub struct Disconnected {
 }
 
 /// What a hook may return: nothing, or a `Result` whose error is shown as text.
+#[diagnostic::on_unimplemented(
+    message = "a hook can't return `{Self}`",
+    note = "return nothing (end the last line with `;`), or `Result<(), E>` whose error implements `Display`"
+)]
 pub trait HookResult {
     /// The failure, as a text.
     fn failure(self) -> Option<String>;

@@ -41,8 +41,10 @@ impl Text {
 struct Queue {
     texts: VecDeque<Text>,
     bytes: usize,
-    /// Sent after what is queued; nothing can be queued behind it.
+    /// Sent after what is queued.
     close: Option<Close>,
+    /// Whether nothing is taken any more.
+    sealed: bool,
 }
 
 impl Outbox {
@@ -57,28 +59,35 @@ impl Outbox {
     /// instead of bytes lets one client that never reads fill the memory.
     pub(crate) fn push(&self, text: Text) -> bool {
         let mut queue = self.lock();
-        if queue.close.is_some() {
+        if queue.sealed {
             return false;
         }
         // An empty queue takes a text of any size, or an answer over the limit could never be sent.
         if queue.bytes > 0 && queue.bytes + text.len() > self.limit {
             let reason =
                 format!("reads too slowly: {} bytes are waiting, {} may", queue.bytes + text.len(), self.limit);
-            *queue = Queue { close: Some(Close::new(CloseCode::SLOW_CLIENT, reason)), ..Queue::default() };
+            let close = Some(Close::new(CloseCode::SLOW_CLIENT, reason));
+            *queue = Queue { close, sealed: true, ..Queue::default() };
         } else {
             queue.bytes += text.len();
             queue.texts.push_back(text);
         }
-        let taken = queue.close.is_none();
+        let taken = !queue.sealed;
         drop(queue);
         self.waker.wake();
         taken
     }
 
-    /// Closes the connection once what is queued has been sent. The first reason given stays.
+    /// Closes the connection once what is queued has been sent: what is queued until the connection's task sees to
+    /// it, the answer of the very method that closes among it. The first reason given stays.
     pub(crate) fn close(&self, close: Close) {
         self.lock().close.get_or_insert(close);
         self.waker.wake();
+    }
+
+    /// Takes nothing any more.
+    pub(crate) fn seal(&self) {
+        self.lock().sealed = true;
     }
 
     pub(crate) fn closing(&self) -> Option<Close> {
@@ -139,7 +148,7 @@ mod tests {
         assert!(!outbox.push(text("9012345")));
         assert_eq!(outbox.closing().unwrap().code, CloseCode::SLOW_CLIENT);
         assert!(outbox.is_empty());
-        assert!(!outbox.push(text("x")), "nothing is queued behind a close");
+        assert!(!outbox.push(text("x")), "nothing more is taken");
     }
 
     #[test]

@@ -106,7 +106,8 @@ impl Registry {
             }
             return;
         }
-        match Registered::new(descriptor, Arguments::compile) {
+        let compile = |schema: &Value| Arguments::check_defaults(schema).and_then(|()| Arguments::compile(schema));
+        match Registered::new(descriptor, compile) {
             Ok(method) => drop(self.methods.insert(meta.name, method)),
             Err(why) => faults.push(format!("the schema of method `{}` ({}): {why}", meta.name, meta.location)),
         }
@@ -152,8 +153,29 @@ impl Registry {
         }
         match self.events.get(name).or_else(|| self.events.get(FALLBACK)) {
             Some(handlers) => Ok(Target::Event(handlers)),
-            None => Err(not_found(name)),
+            None => Err(self.not_found(name)),
         }
+    }
+
+    #[cold]
+    fn not_found(&self, name: &str) -> ErrorObject {
+        let shown: String = name.chars().take(100).collect();
+        let hint = match self.nearest(&shown) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`listall` lists what there is".into(),
+        };
+        ErrorObject::with_code(ErrorCode::MethodNotFound, format!("method `{shown}` not found; {hint}"))
+    }
+
+    /// The name that was meant, if one is near. A method for some roles is not told of.
+    fn nearest(&self, name: &str) -> Option<&'static str> {
+        let open = |registered: &Registered| registered.descriptor.meta.allow.is_empty();
+        let methods = self.methods.iter().filter(|(_, method)| open(method)).map(|(&name, _)| name);
+        let events = self.events.iter().filter(|(_, handlers)| handlers.iter().all(open)).map(|(&name, _)| name);
+        let near = methods.chain(events).map(|known| (strsim::jaro_winkler(known, name), known));
+        near.filter(|(near, _)| *near > 0.85)
+            .max_by(|a, b| a.partial_cmp(b).expect("no similarity is NaN"))
+            .map(|near| near.1)
     }
 
     /// Whether no method and no handler asks for a role.
@@ -175,13 +197,6 @@ impl Registry {
         events.sort_unstable_by_key(|(name, _)| *name);
         events
     }
-}
-
-#[cold]
-fn not_found(name: &str) -> ErrorObject {
-    let shown: String = name.chars().take(100).collect();
-    let message = format!("method `{shown}` not found; `listall` lists what there is");
-    ErrorObject::with_code(ErrorCode::MethodNotFound, message)
 }
 
 impl Registered {

@@ -39,15 +39,21 @@ impl Server {
         runtime.block_on(self.run())
     }
 
-    /// Binds the address and serves in the background.
+    /// Binds the address and serves in the background. A server starts once.
     ///
     /// # Errors
-    /// When the address can't be listened on: [`Error::is_address_in_use`] tells the usual case.
+    /// When the address can't be listened on: [`Error::is_address_in_use`] tells the usual case. When a startup hook
+    /// fails, or the server was started or stopped before: of kind [`ErrorKind::Startup`].
     pub async fn start(self) -> Result<RunningServer> {
+        if self.is_closing() || self.0.address.get().is_some() {
+            let message = "the server was started before, and a server starts once: build another";
+            return Err(Error::new(ErrorKind::Startup, message));
+        }
         let listener = self.bind().await?;
         let address = listener.local_addr().map_err(|error| bind_error(&self.0.config, error))?;
-        // Only a server that is started twice finds an address here: the first one stays.
-        let _ = self.0.address.set(address);
+        if self.0.address.set(address).is_err() {
+            return Err(Error::new(ErrorKind::Startup, "the server is started twice at the same time"));
+        }
         self.run_startup_hooks().await?;
         tracing::info!(%address, name = self.name(), "listening");
         let serving = tokio::spawn(transport::serve(listener, self.clone(), self.0.closing.clone()));

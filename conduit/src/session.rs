@@ -81,6 +81,9 @@ pub(crate) struct Terms {
 /// How long a peer has to take what is queued for it and to answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a connection that is closed by the application waits for calls in flight to be answered.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
+
 /// Messages that are read before what they led to is written.
 const BURST: usize = 256;
 
@@ -94,11 +97,27 @@ where
     let mut session =
         Session { socket, peer: Arc::clone(&peer), dispatcher, draining: false, ping_due: false, pinged: None };
     let end = session.run(&terms).await;
+    if matches!(end, End::Closing) {
+        wait_for_answers(&peer, &terms.kill).await;
+    }
     peer.abandon();
     let close = session.finish(end, &terms.kill).await;
     // Nothing is queued for a peer that is gone.
-    peer.outbox().close(close.clone());
+    peer.outbox().seal();
     close
+}
+
+/// Gives calls that are about to end the time to: the one that closes its own connection, say.
+async fn wait_for_answers(peer: &Connection, kill: &CancellationToken) {
+    peer.stop_calls();
+    let answered = std::future::poll_fn(|cx| {
+        peer.outbox().register(cx.waker());
+        if peer.owes_answers() { Poll::Pending } else { Poll::Ready(()) }
+    });
+    tokio::select! {
+        _ = tokio::time::timeout(ANSWER_TIMEOUT, answered) => {}
+        () = kill.cancelled() => {}
+    }
 }
 
 struct Session<S> {

@@ -141,6 +141,14 @@ impl Peer {
 
 /// An HTTP request, written by hand, and its status and body.
 pub async fn http(address: SocketAddr, method: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
+    let response = http_response(address, method, headers, body).await;
+    let status = response.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
+    let body = response.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status, body.to_owned())
+}
+
+/// An HTTP request, written by hand, and its whole response.
+pub async fn http_response(address: SocketAddr, method: &str, headers: &[(&str, &str)], body: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = TcpStream::connect(address).await.expect("the server listens");
     let mut request = format!("{method} / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
@@ -151,7 +159,5 @@ pub async fn http(address: SocketAddr, method: &str, headers: &[(&str, &str)], b
     stream.write_all(request.as_bytes()).await.expect("the server takes the request");
     let mut response = String::new();
     stream.read_to_string(&mut response).await.expect("the server answers");
-    let status = response.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
-    let body = response.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    (status, body.to_owned())
+    response
 }

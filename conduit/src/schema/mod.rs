@@ -90,6 +90,24 @@ impl Arguments {
         Self::compile_as(schema, Shape::Named)
     }
 
+    /// Says which default a caller could not have sent itself, if there is one.
+    ///
+    /// # Errors
+    /// What the argument's schema has against its default.
+    pub(crate) fn check_defaults(schema: &Value) -> Result<(), String> {
+        for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+            let (Some(default), Value::Object(property)) = (property.get("default"), property) else { continue };
+            let mut alone = property.clone();
+            if let Some(defs) = schema.get("$defs") {
+                alone.insert("$defs".into(), defs.clone());
+            }
+            if let Err(error) = leaf::validator(&Value::Object(alone))?.validate(default) {
+                return Err(format!("the default of `{name}` is no value that it takes: {error}"));
+            }
+        }
+        Ok(())
+    }
+
     /// Compiles the schema of a payload, which is one value of any type.
     ///
     /// # Errors

@@ -33,7 +33,8 @@ use crate::{
 
 /// The routes of a server, to serve or to nest.
 pub(crate) fn router(server: Server) -> Router {
-    Router::new().route("/", get(websocket::upgrade).merge(post(http::call))).with_state(server)
+    let cors = origin::cors(server.config().allowed_origins.clone());
+    Router::new().route("/", get(websocket::upgrade).merge(post(http::call)).layer(cors)).with_state(server)
 }
 
 /// Serves until `shutdown` fires and the HTTP requests that run then have ended.
@@ -66,7 +67,11 @@ async fn login(
     if header.is_none() && !server.auth().is_open() {
         return Ok(None);
     }
-    let token = header.and_then(|header| header.to_str().ok()).and_then(bearer).unwrap_or_default().to_owned();
+    let token = match header.map(|header| header.to_str().ok().and_then(bearer)) {
+        Some(Some(token)) => token.to_owned(),
+        Some(None) if !server.auth().is_open() => return Err("wanted is `Authorization: Bearer TOKEN`".into()),
+        _ => String::new(),
+    };
     let version = headers.get("conduit-version").and_then(|version| version.to_str().ok()).map(str::to_owned);
     server.authenticate(Credentials { token, version, peer_addr }).await.map(Some)
 }

@@ -4,9 +4,20 @@
 //! the server has to look. Programs other than browsers send no `Origin` and are not asked for one.
 
 use axum::http::{
-    HeaderMap, Uri,
-    header::{HOST, ORIGIN},
+    HeaderMap, HeaderValue, Method, Uri,
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN},
+    request::Parts,
 };
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+/// Tells browsers what they ask before they let an allowed page of another origin post (the Fetch standard's CORS).
+pub(super) fn cors(allowed: Vec<String>) -> CorsLayer {
+    let may_call = move |_: &HeaderValue, request: &Parts| refused(&request.headers, &allowed).is_none();
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(may_call))
+        .allow_methods([Method::POST])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE])
+}
 
 /// Says which origin is refused, if the request's is.
 ///

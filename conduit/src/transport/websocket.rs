@@ -25,7 +25,7 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         Error as WsError, Message, Utf8Bytes,
-        error::ProtocolError,
+        error::{CapacityError, ProtocolError},
         handshake::server::create_response_with_body,
         protocol::{CloseFrame, Role, WebSocketConfig},
     },
@@ -191,5 +191,11 @@ fn socket_error(error: &WsError) -> SocketError {
         WsError::Protocol(_) => Some(CloseCode::PROTOCOL_ERROR),
         _ => None,
     };
-    SocketError { message: error.to_string(), tell }
+    let message = match error {
+        WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+            format!("a message of {size} bytes is over max_message_size, which is {max_size}")
+        }
+        error => error.to_string(),
+    };
+    SocketError { message, tell }
 }

@@ -9,7 +9,10 @@ use tokio_tungstenite::tungstenite::{
     http::{HeaderName, HeaderValue, StatusCode, Uri, header::AUTHORIZATION},
 };
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    protocol::ErrorObject,
+};
 
 /// Where to connect to, as whom, and with which limits; checked.
 pub(in crate::client) struct Target {
@@ -60,19 +63,22 @@ impl Target {
     pub(super) fn refused(&self, error: tungstenite::Error) -> Error {
         match error {
             tungstenite::Error::Http(response) if response.status() == StatusCode::UNAUTHORIZED => {
-                Error::new(ErrorKind::Unauthorized, self.unauthorized())
+                Error::new(ErrorKind::Unauthorized, self.unauthorized(reason(&response).as_deref()))
             }
             tungstenite::Error::Http(response) => connect_error(format!("{} answered {}", self.url, status(&response))),
             error => connect_error(format!("{} is no WebSocket: {error}", self.url)).with_source(error),
         }
     }
 
-    fn unauthorized(&self) -> String {
+    fn unauthorized(&self, reason: Option<&str>) -> String {
         let what_to_do = match self.request.headers().contains_key(AUTHORIZATION) {
             true => "the password, or the `Authorization` header, is not the server's",
             false => "give the password: `Client::connect(url).password(..)`",
         };
-        format!("{} refused the login (status 401): {what_to_do}", self.url)
+        match reason {
+            Some(reason) => format!("{} refused the login (status 401): {reason}", self.url),
+            None => format!("{} refused the login (status 401): {what_to_do}", self.url),
+        }
     }
 }
 
@@ -81,6 +87,16 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.url.fmt(f)
     }
+}
+
+/// Why a server of this kind refuses a login: its answer is a response of JSON-RPC.
+fn reason(response: &Response) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Refusal {
+        error: ErrorObject,
+    }
+    let refusal: Refusal = serde_json::from_slice(response.body().as_deref()?).ok()?;
+    Some(refusal.error.message().to_owned())
 }
 
 fn connect_error(message: String) -> Error {
@@ -107,6 +123,13 @@ fn parse_url(url: &str) -> Result<Uri> {
         // Not shown: the URL holds a secret.
         Some(authority) if authority.as_str().contains('@') => {
             Err(connect_error("bad URL: it holds a user or a password; give it with `.password(..)`".into()))
+        }
+        // A port beyond 16 bits is read as none, and the default is another service.
+        Some(authority)
+            if authority.port().is_none() && authority.as_str().trim_end_matches(':') != authority.host() =>
+        {
+            let port = authority.as_str().rsplit(':').next().unwrap_or_default();
+            Err(bad_url(url, format_args!("`{port}` is no port: wanted 1 to 65535")))
         }
         _ => Ok(parsed),
     }
