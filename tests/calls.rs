@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, Semaphore};
 
-use crate::support::{Peer, builder, serve, start};
+use crate::support::{Log, Peer, builder, serve, start};
 
 #[rpc]
 async fn add(a: i64, b: i64) -> i64 {
@@ -316,4 +316,29 @@ async fn typed_errors_reach_the_caller_as_code_message_and_data() {
 async fn functions_stay_as_they_are() {
     assert_eq!(add(1, 2).await, 3);
     assert!(matches!(buy(7).await, Err(ShopError::NotFound { id: 7 })));
+}
+
+#[tokio::test]
+async fn calls_are_logged_with_their_connection_outcome_and_time() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(move || writer.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let server = serve(methods![add, buy]).await;
+    let mut peer = Peer::connect(&server).await;
+    peer.result("add", json!([1, 2])).await;
+    peer.error("buy", json!([1])).await;
+    let text = log.text();
+    let line =
+        |part: &str| text.lines().find(|line| line.contains(part)).unwrap_or_else(|| panic!("{part} is not in {text}"));
+    let added = line("method=\"add\"");
+    assert!(
+        ["connection{id=", "peer=Some(127.0.0.1:", "id=1", "took="].iter().all(|part| added.contains(part)),
+        "{added}"
+    );
+    assert!(line("call ended method=\"buy\"").contains("code=-32603"), "{text}");
+    assert!(line("internal error").contains("the shelf fell down: bang"), "{text}");
 }

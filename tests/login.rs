@@ -1,16 +1,12 @@
 //! Who may call what, and how one logs in.
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use conduit::{methods, rpc};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Error as WsError;
 
-use crate::support::{Peer, builder, serve, start};
+use crate::support::{Log, Peer, builder, serve, start};
 
 #[rpc]
 async fn secret() -> &'static str {
@@ -94,21 +90,6 @@ async fn an_open_server_asks_nobody() {
     assert_eq!(Peer::connect_with(&server, "whatever").await.result("secret", json!([])).await, "treasure");
 }
 
-/// A log that can be read.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("nobody panics in a write").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn without_a_password_a_random_token_is_made_and_logged_once() {
     let log = Log::default();
@@ -116,7 +97,7 @@ async fn without_a_password_a_random_token_is_made_and_logged_once() {
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let server = tracing::subscriber::with_default(subscriber, || builder(methods![secret]).build());
     let server = server.expect("the server builds").start().await.expect("the server starts");
-    let text = String::from_utf8(log.0.lock().expect("nobody panics in a write").clone()).expect("a text");
+    let text = log.text();
     let tokens: Vec<&str> = text.split_whitespace().filter(|word| word.len() == 64).collect();
     assert_eq!(tokens.len(), 1, "{text}");
     let mut peer = Peer::connect_with(&server, tokens[0]).await;

@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
+use tracing::Instrument;
+
 use crate::{
     auth::{Credentials, Identity, Refusal, check_version},
     capacity::Seat,
@@ -52,7 +54,8 @@ impl Server {
         }
         let (server, connection) = (self.clone(), connection.clone());
         // In a task of its own: a peer that goes away in the middle does not cut the hooks short.
-        let hooks = tokio::spawn(async move { server.run_connect_hooks(&connection, identity).await });
+        let hooks =
+            tokio::spawn(async move { server.run_connect_hooks(&connection, identity).await }.in_current_span());
         hooks.await.unwrap_or_else(|_| Err("the server is shutting down".into()))
     }
 
@@ -83,7 +86,8 @@ impl Server {
         S: Socket<T>,
     {
         let connection = self.make_connection(peer, Some(seat));
-        self.0.sessions.track_future(self.serve(connection, identity, socket)).await;
+        let span = tracing::info_span!("connection", id = %connection.id(), peer = ?connection.peer_addr());
+        self.0.sessions.track_future(self.serve(connection, identity, socket)).instrument(span).await;
     }
 
     async fn serve<T, S>(&self, connection: Connection, identity: Option<Identity>, socket: S)
@@ -92,17 +96,17 @@ impl Server {
         S: Socket<T>,
     {
         let id = connection.id();
-        tracing::debug!(%id, peer = ?connection.peer_addr(), "connected");
+        tracing::debug!("connected");
         self.0.hub.add(connection.clone());
         let _leaves = LeaveOnDrop(self, id);
         if let Some(identity) = identity {
             connection.begin_login();
             if let Err(reason) = self.welcome(&connection, identity).await {
-                tracing::debug!(%id, reason, "refused");
+                tracing::debug!(reason, "refused");
             }
         }
         let close = session::serve(connection.clone(), socket, Arc::clone(&self.0.dispatcher), self.terms()).await;
-        tracing::debug!(%id, %close, "disconnected");
+        tracing::debug!(%close, "disconnected");
         let in_turn = connection.hooks().lock().await;
         if connection.leave_stage() {
             let end = Disconnected { code: close.code, reason: close.reason.into_owned() };

@@ -31,6 +31,9 @@ use crate::{
     registry::{Registry, Target},
 };
 
+/// The target under which calls are logged.
+const LOG: &str = "conduit::call";
+
 /// What dispatch must know of whoever sent a message.
 pub(crate) trait Peer: Lend {
     /// Its running calls.
@@ -134,7 +137,8 @@ impl Dispatcher {
         let deadline = target.timeout().or(self.call_timeout).map(|limit| Instant::now() + limit);
         let lender: Arc<dyn Lend> = Arc::<P>::clone(peer);
         let call = Call::new(request.id, target.name(&request.method), deadline.map(Instant::into_std), lender);
-        let owed = Owed { call, is_event: target.is_event() };
+        let came = tracing::enabled!(target: LOG, tracing::Level::DEBUG).then(Instant::now);
+        let owed = Owed { call, is_event: target.is_event(), came };
         let mut running = match start(target, request.params, peer, &owed.call) {
             Ok(running) => running,
             Err(error) => return Entry::Ended(owed.answer(Err(error))),
@@ -227,17 +231,28 @@ fn poll_caught(running: &mut Running, cx: &mut Context<'_>) -> Poll<Result<Strin
 struct Owed {
     call: Call,
     is_event: bool,
+    /// When it came, if the log wants to know how long it took.
+    came: Option<Instant>,
 }
 
 impl Owed {
-    /// The text to send, and to the log what the caller must not learn.
-    fn answer(&self, result: Result<String, ErrorObject>) -> Option<String> {
-        if let Err(error) = &result
+    /// Writes to the log what became of the call, with what the caller must not learn.
+    fn log(&self, result: &Result<String, ErrorObject>) {
+        let (method, id) = (self.call.method(), self.call.id().map(tracing::field::display));
+        if let Err(error) = result
             && let Some(detail) = error.detail()
         {
-            let (method, id) = (self.call.method(), self.call.id().map(tracing::field::display));
-            tracing::error!(method, id, "internal error: {detail}");
+            tracing::error!(target: LOG, method, id, "internal error: {detail}");
         }
+        if let Some(came) = self.came {
+            let code = result.as_ref().err().map(ErrorObject::code);
+            tracing::debug!(target: LOG, method, id, code, took = ?came.elapsed(), "call ended");
+        }
+    }
+
+    /// The text to send.
+    fn answer(&self, result: Result<String, ErrorObject>) -> Option<String> {
+        self.log(&result);
         match (self.call.id(), result) {
             (Some(_), Ok(text)) => Some(text),
             (None, Err(error)) if self.is_event => Some(event_failed(self.call.method(), &error)),

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::{
     close::{Close, CloseCode},
@@ -279,11 +280,12 @@ impl<S> Session<S> {
             Reply::Ready(text) => drop(self.outbox().push(Text::Own(text))),
             Reply::Pending(pending) => {
                 let debt = Debt::new(&self.peer);
-                tokio::spawn(async move {
+                let call = async move {
                     if let Some(text) = pending.finish().await {
                         debt.pay(text);
                     }
-                });
+                };
+                tokio::spawn(call.in_current_span());
             }
         }
     }

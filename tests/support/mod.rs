@@ -1,6 +1,11 @@
 //! A server on a free port, and a peer that speaks plain text over a WebSocket.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    io::Write,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use conduit::{MethodDescriptor, RunningServer, Server, ServerBuilder};
 use futures_util::{
@@ -160,4 +165,25 @@ pub async fn http_response(address: SocketAddr, method: &str, headers: &[(&str, 
     let mut response = String::new();
     stream.read_to_string(&mut response).await.expect("the server answers");
     response
+}
+
+/// A log that can be read.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("nobody panics in a write").clone()).expect("a text")
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("nobody panics in a write").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
