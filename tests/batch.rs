@@ -86,3 +86,14 @@ async fn notifications_in_a_batch_are_left_out_of_the_answer() {
     let answers = peer.ask(&batch([notification.clone(), request("add", json!([1, 2]), 1), notification])).await;
     assert_eq!(answers, json!([{ "jsonrpc": "2.0", "result": 3, "id": 1 }]));
 }
+
+#[tokio::test]
+async fn a_batch_far_over_the_limit_costs_no_more_than_its_text() {
+    let server = start(builder(methods![add]).open().max_batch(3)).await;
+    let mut peer = Peer::connect(&server).await;
+    let huge = format!("[{}1]", "1,".repeat(1_000_000));
+    let refusal = peer.ask(&huge).await;
+    assert_eq!(refusal["error"]["message"], "invalid request: a batch of 1000001 is over the limit of 3");
+    let broken = format!("[{}1", "1,".repeat(10));
+    assert_eq!(peer.ask(&broken).await["error"]["code"], -32700);
+}

@@ -342,3 +342,36 @@ async fn calls_are_logged_with_their_connection_outcome_and_time() {
     assert!(line("call ended method=\"buy\"").contains("code=-32603"), "{text}");
     assert!(line("internal error").contains("the shelf fell down: bang"), "{text}");
 }
+
+/// A type whose reader has a bug.
+#[derive(Serialize, JsonSchema)]
+struct Fragile(u8);
+
+impl<'de> Deserialize<'de> for Fragile {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let n = u8::deserialize(deserializer)?;
+        assert!(n < 9, "a bug in a reader");
+        Ok(Self(n))
+    }
+}
+
+#[rpc]
+async fn read(fragile: Fragile) -> u8 {
+    fragile.0
+}
+
+#[tokio::test]
+async fn a_panic_while_arguments_are_read_fails_that_call_alone() {
+    let server = serve(methods![read]).await;
+    let mut peer = Peer::connect(&server).await;
+    assert_eq!(peer.error("read", json!([9])).await["code"], -32603);
+    assert_eq!(peer.result("read", json!([8])).await, 8);
+}
+
+#[tokio::test]
+async fn time_limits_beyond_all_bounds_are_none() {
+    let methods = builder(methods![add]).open().call_timeout(Duration::MAX).shutdown_deadline(Duration::MAX);
+    let server = start(methods).await;
+    assert_eq!(Peer::connect(&server).await.result("add", json!([1, 2])).await, 3);
+    server.stop().await.expect("stopped");
+}

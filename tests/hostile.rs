@@ -3,11 +3,13 @@
 //! Memory, tasks and descriptors are those of a process, so these tests each run in one of their own.
 
 use std::{
+    borrow::Cow,
+    cell::Cell,
     io::Write,
     net::SocketAddr,
     process::Command,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -15,8 +17,9 @@ use std::{
 
 use conduit::{CloseCode, Connection, Credentials, Disconnected, Identity, RunningServer, Server, methods, rpc};
 use futures_util::{SinkExt, StreamExt, future::join_all};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
@@ -34,10 +37,32 @@ async fn add(a: i64, b: i64) -> i64 {
     a + b
 }
 
-/// An answer of 1 MiB.
+/// 1 MiB that is JSON already: to write it costs no more than to copy it, in a debug build too.
+struct Megabyte;
+
+impl Serialize for Megabyte {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        static TEXT: LazyLock<Box<RawValue>> = LazyLock::new(|| {
+            let text = format!("\"{}\"", "x".repeat(MIB));
+            RawValue::from_string(text).expect("a string in quotes is JSON")
+        });
+        TEXT.serialize(serializer)
+    }
+}
+
+impl JsonSchema for Megabyte {
+    fn schema_name() -> Cow<'static, str> {
+        "Megabyte".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
 #[rpc]
-async fn megabyte() -> String {
-    "x".repeat(MIB)
+async fn megabyte() -> Megabyte {
+    Megabyte
 }
 
 /// Open once it is closed: nobody gets a permit before, everybody goes on then.
@@ -65,9 +90,9 @@ async fn wait(gate: &Arc<Gate>) -> &'static str {
 }
 
 #[rpc]
-async fn megabyte_later(gate: &Arc<Gate>) -> String {
+async fn megabyte_later(gate: &Arc<Gate>) -> Megabyte {
     gate.pass().await;
-    "x".repeat(MIB)
+    Megabyte
 }
 
 /// Runs a test in a process of its own, as nextest does anyway, on a runtime whose tasks are all its own.
@@ -134,6 +159,24 @@ async fn slowest_call(peer: &mut Peer, calls: usize) -> Duration {
     slowest
 }
 
+/// Makes calls until something else is done; gives the time of the slowest.
+async fn calls_beside<T>(peer: &mut Peer, work: impl Future<Output = T>) -> (T, Duration) {
+    let done = Cell::new(false);
+    let work = async {
+        let output = work.await;
+        done.set(true);
+        output
+    };
+    let calls = async {
+        let mut slowest = Duration::ZERO;
+        while !done.get() {
+            slowest = slowest.max(slowest_call(peer, 1).await);
+        }
+        slowest
+    };
+    tokio::join!(work, calls)
+}
+
 fn call(id: usize, method: &str) -> Message {
     Message::text(format!(r#"{{"jsonrpc":"2.0","method":"{method}","id":{id}}}"#))
 }
@@ -169,6 +212,13 @@ impl Visits {
     }
 }
 
+/// A client that stays. Once it is served, everything runs that runs as long as the server does.
+async fn first(server: &RunningServer, token: &str) -> Peer {
+    let mut peer = Peer::connect_with(server, token).await;
+    peer.expect_silence().await;
+    peer
+}
+
 /// The text of an upgrade.
 fn handshake(token: &str) -> String {
     format!(
@@ -177,14 +227,12 @@ fn handshake(token: &str) -> String {
     )
 }
 
-/// The head of an HTTP response.
+/// The head of an HTTP response, and what came with it.
 async fn head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => head.push(byte),
-            Err(error) => panic!("{error} behind {:?}", String::from_utf8_lossy(&head)),
-        }
+    while !head.windows(4).any(|four| four == b"\r\n\r\n") {
+        let read = stream.read_buf(&mut head).await.expect("the server answers");
+        assert_ne!(read, 0, "the end behind {:?}", String::from_utf8_lossy(&head));
     }
     String::from_utf8(head).expect("a text")
 }
@@ -292,7 +340,7 @@ fn who_never_reads_events_is_disconnected() {
         let _mute = Peer::connect(&server).await;
         let mute = newcomer(&server, &others);
         let before = memory("VmRSS");
-        let payload = "x".repeat(MIB);
+        let payload = Megabyte;
         let mut taken = 0;
         let mut slowest = Duration::ZERO;
         for _ in 0..ANSWERS {
@@ -354,14 +402,15 @@ fn slow_handshakes_keep_nobody_out() {
         const SLOW: usize = 2000;
         let server = start(builder(methods![add]).password("p")).await;
         let address = server.address();
+        let _first = first(&server, "p").await;
         let before = (tasks(), descriptors(), memory("VmRSS"));
-        let slow = join_all((0..SLOW).map(async |n| {
+        let mut slow = Vec::new();
+        let text = handshake("p");
+        for n in 0..SLOW {
             let mut stream = TcpStream::connect(address).await.expect("the server listens");
-            let part = handshake("p");
-            stream.write_all(&part.as_bytes()[..8 + n % 60]).await.expect("the server takes the request");
-            stream
-        }));
-        let slow = slow.await;
+            stream.write_all(&text.as_bytes()[..8 + n % 60]).await.expect("the server takes the request");
+            slow.push(stream);
+        }
         until("all are accepted", || descriptors() >= before.1 + 2 * SLOW).await;
         let mut slowest = Duration::ZERO;
         for _ in 0..100 {
@@ -374,7 +423,7 @@ fn slow_handshakes_keep_nobody_out() {
         figure(format_args!("{SLOW} half handshakes: {bytes} bytes each, a login and a call beside them {slowest:?}"));
         drop(slow);
         until("their tasks and descriptors are gone", || tasks() <= before.0 && descriptors() <= before.1).await;
-        assert_eq!(server.server().connection_count(), 0);
+        assert_eq!(server.server().connection_count(), 1);
     });
 }
 
@@ -384,42 +433,37 @@ fn half_open_peers_end_once() {
         const DEAD: usize = 200;
         let builder = builder(methods![add])
             .open()
-            .heartbeat_interval(Duration::from_millis(50))
-            .heartbeat_timeout(Duration::from_millis(400));
+            .heartbeat_interval(Duration::from_millis(100))
+            .heartbeat_timeout(Duration::from_millis(1000));
         let (builder, visits, mut told) = counting(builder);
         let server = start(builder).await;
+        let mut alive = first(&server, "").await;
         let before = tasks();
-        // Their sockets stay, and nothing ever comes from them.
-        let dead = join_all((0..DEAD).map(|_| bare(server.address()))).await;
-        let mut alive = Peer::connect(&server).await;
+        // Their sockets stay, and nothing ever comes from them. Who makes calls answers pings.
+        let all = join_all((0..DEAD).map(|_| bare(server.address())));
+        let (dead, _) = calls_beside(&mut alive, all).await;
         let connected = Instant::now();
-        let mut gone = 0;
-        while gone < DEAD {
-            tokio::select! {
-                code = told.recv() => {
-                    assert_eq!(code, Some(CloseCode::DEAD.as_u16()));
-                    gone += 1;
-                }
-                // Whoever reads answers pings.
-                () = async { slowest_call(&mut alive, 1).await; } => {}
+        let gone = async {
+            for _ in 0..DEAD {
+                assert_eq!(told.recv().await, Some(CloseCode::DEAD.as_u16()));
             }
-        }
+        };
+        let ((), slowest) = calls_beside(&mut alive, gone).await;
         let took = connected.elapsed();
-        figure(format_args!("{DEAD} half-open peers: all gone {took:?} after they came"));
+        figure(format_args!("{DEAD} half-open peers: all gone {took:?} after they came, others {slowest:?}"));
         assert_eq!(visits.counts(), (DEAD + 1, DEAD));
         assert_eq!(server.server().connection_count(), 1);
-        drop((alive, dead));
-        assert_eq!(told.recv().await, Some(CloseCode::ABNORMAL.as_u16()));
-        assert_eq!(visits.counts(), (DEAD + 1, DEAD + 1));
+        drop(dead);
         until("their tasks are gone", || tasks() <= before).await;
+        assert_eq!(visits.counts(), (DEAD + 1, DEAD));
     });
 }
 
 #[test]
 fn ten_thousand_who_come_and_go_leave_nothing() {
     alone("ten_thousand_who_come_and_go_leave_nothing", async || {
-        const AT_A_TIME: usize = 200;
-        const BATCHES: usize = 50;
+        const AT_A_TIME: usize = 100;
+        const BATCHES: usize = 100;
         // Every connection holds the token in its own data: who counts the holders counts connections.
         let token = Arc::new(());
         let held = Arc::clone(&token);
@@ -431,6 +475,7 @@ fn ten_thousand_who_come_and_go_leave_nothing() {
         });
         let server = start(builder).await;
         let address = server.address();
+        let mut other = first(&server, "").await;
         let before = (tasks(), descriptors(), Arc::strong_count(&token));
         let started = Instant::now();
         let mut warm = 0;
@@ -446,12 +491,12 @@ fn ten_thousand_who_come_and_go_leave_nothing() {
             }))
             .await;
             if batch == BATCHES / 5 {
-                until("the first are gone", || server.server().connection_count() == 0).await;
+                until("the first are gone", || server.server().connection_count() == 1).await;
                 warm = memory("VmRSS");
             }
         }
         until("the last are gone", || {
-            tasks() <= before.0 && descriptors() <= before.1 && server.server().connection_count() == 0
+            tasks() <= before.0 && descriptors() <= before.1 && server.server().connection_count() == 1
         })
         .await;
         let took = started.elapsed();
@@ -465,14 +510,14 @@ fn ten_thousand_who_come_and_go_leave_nothing() {
             descriptors() - before.1.min(descriptors()),
         ));
         assert!(came >= AT_A_TIME * BATCHES * 3 / 4, "{came} came");
-        assert_eq!(came, left);
+        assert_eq!(came, left + 1);
         assert_eq!(Arc::strong_count(&token), before.2, "a connection is still held");
-        assert_eq!(server.server().members("everybody").len(), 0);
+        assert_eq!(server.server().members("everybody").len(), 1);
         assert!(grown < 2 * MIB, "{grown} bytes");
         while let Ok(code) = told.try_recv() {
             assert_eq!(code, CloseCode::ABNORMAL.as_u16());
         }
-        assert_eq!(Peer::connect(&server).await.result("add", json!([1, 2])).await, 3);
+        slowest_call(&mut other, 1).await;
     });
 }
 
@@ -545,6 +590,7 @@ fn a_flood_of_bad_logins_keeps_no_good_client_out() {
         };
         let server = start(builder(methods![add]).login(hook)).await;
         let address = server.address();
+        let _first = first(&server, "right").await;
         let before = (tasks(), descriptors(), memory("VmRSS"));
         let started = Instant::now();
         let flood = tokio::spawn(async move {
@@ -566,7 +612,7 @@ fn a_flood_of_bad_logins_keeps_no_good_client_out() {
         }
         flood.await.expect("every attempt was refused");
         let took = started.elapsed();
-        let bad = heard.load(Ordering::Relaxed) - logins;
+        let bad = heard.load(Ordering::Relaxed) - logins - 1;
         figure(format_args!(
             "{ATTEMPTS} bad logins in {took:?}: {bad} were looked at, {} MiB over the start, a good login beside them \
              {slowest:?} ({logins} of them)",
@@ -629,12 +675,12 @@ impl Serialize for Unwritable {
     }
 }
 
-impl schemars::JsonSchema for Unwritable {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+impl JsonSchema for Unwritable {
+    fn schema_name() -> Cow<'static, str> {
         "Unwritable".into()
     }
 
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
         true.into()
     }
 }
@@ -644,9 +690,31 @@ async fn panic_in_the_answer() -> Unwritable {
     Unwritable
 }
 
+/// An argument whose reading panics.
+#[derive(JsonSchema)]
+struct Unreadable;
+
+impl<'de> serde::Deserialize<'de> for Unreadable {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        bug();
+        Ok(Self)
+    }
+}
+
+#[rpc]
+async fn panic_in_an_argument(_argument: Unreadable) {}
+
 #[tokio::test]
 async fn a_panic_in_a_handler_is_an_internal_error_of_that_call_alone() {
-    let methods = methods![add, panic_at_once, panic_later, panic_in_sync, panic_with_a_number, panic_in_the_answer];
+    let methods = methods![
+        add,
+        panic_at_once,
+        panic_later,
+        panic_in_sync,
+        panic_with_a_number,
+        panic_in_the_answer,
+        panic_in_an_argument
+    ];
     let server = start(
         builder(methods)
             .open()
@@ -671,11 +739,12 @@ async fn a_panic_in_a_handler_is_an_internal_error_of_that_call_alone() {
         "bug",
         "bug.later",
         "bug.outside",
+        "panic_in_an_argument",
     ];
     const TIMES: usize = 20;
     for _ in 0..TIMES {
         for kind in kinds {
-            let error = peer.error(kind, json!([])).await;
+            let error = peer.error(kind, if kind == "panic_in_an_argument" { json!([null]) } else { json!([]) }).await;
             assert_eq!(error, json!({ "code": -32603, "message": "internal error" }), "{kind}");
         }
         assert_eq!(peer.result("add", json!([1, 2])).await, 3);
@@ -693,7 +762,9 @@ async fn a_panic_in_a_handler_is_an_internal_error_of_that_call_alone() {
 async fn a_panic_in_a_hook_harms_nobody_else() {
     let panics = Arc::new(AtomicUsize::new(0));
     let (in_login, in_connect, in_disconnect) = (Arc::clone(&panics), Arc::clone(&panics), Arc::clone(&panics));
-    let note = |panics: &Arc<AtomicUsize>| drop(panics.fetch_add(1, Ordering::Relaxed));
+    let note = |panics: &Arc<AtomicUsize>| {
+        panics.fetch_add(1, Ordering::Relaxed);
+    };
     let left = Arc::new(Notify::new());
     let leaving = Arc::clone(&left);
     let builder = builder(methods![add])
@@ -758,4 +829,104 @@ async fn a_panic_in_a_startup_hook_frees_the_port() {
     assert!(error.contains("panicked: on purpose"), "{error}");
     let server = start(build().port(address.port())).await;
     assert_eq!(Peer::connect(&server).await.result("add", json!([1, 2])).await, 3);
+}
+
+#[test]
+#[ignore = "a fault of conduit: a batch is bounded in calls, not in bytes"]
+fn who_never_reads_the_answer_of_a_batch_costs_no_more_than_a_queue() {
+    alone("who_never_reads_the_answer_of_a_batch_costs_no_more_than_a_queue", async || {
+        let server = start(builder(methods![add, megabyte]).open()).await;
+        let mut other = first(&server, "").await;
+        let others = server.server().connections();
+        let mut mute = Peer::connect(&server).await;
+        let connection = newcomer(&server, &others);
+        let before = memory("VmRSS");
+        let entry = |id| json!({ "jsonrpc": "2.0", "method": "megabyte", "id": id });
+        let batch = Value::Array((0..1000).map(entry).collect()).to_string();
+        mute.send(&batch).await;
+        until("the batch is read", || connection.counters().messages_in > 0).await;
+        let slowest = slowest_call(&mut other, 20).await;
+        let peak = peak_over(before);
+        figure(format_args!("a batch of {} bytes: {peak} MiB over the start, others {slowest:?}", batch.len()));
+        assert!(peak < QUEUE + BESIDE, "{peak} MiB");
+    });
+}
+
+#[tokio::test]
+#[ignore = "a fault of conduit: pongs are not read while the queue is half full"]
+async fn who_reads_slowly_and_answers_pings_is_not_dead() {
+    let builder = builder(methods![add, megabyte]).open().max_queue_bytes(8 * MIB);
+    let builder = builder.heartbeat_interval(Duration::from_millis(100)).heartbeat_timeout(Duration::from_millis(500));
+    let server = start(builder).await;
+    let mut peer = Peer::connect(&server).await;
+    for id in 0..40 {
+        peer.send_message(call(id, "megabyte")).await;
+    }
+    // A message each 100 ms: the client is always at it, and what it reads are its own answers.
+    let mut pace = tokio::time::interval(Duration::from_millis(100));
+    for _ in 0..40 {
+        pace.tick().await;
+        // An answer to any ping that has arrived goes out with the read.
+        peer.receive_text().await;
+        peer.send_message(Message::Pong("".into())).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "a fault of conduit: failures count when the hook has ended, so those at once all start"]
+async fn an_address_can_not_try_more_at_once_than_in_a_row() {
+    let heard = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&heard);
+    let server = start(builder(methods![add]).login(move |_: Server, _: Credentials| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        async {
+            // A look into a database.
+            for _ in 0..1000 {
+                tokio::task::yield_now().await;
+            }
+            Err::<Identity, _>("nobody has this token")
+        }
+    }))
+    .await;
+    join_all((0..500).map(|_| Peer::upgrade(server.address(), Some("wrong")))).await;
+    let heard = heard.load(Ordering::Relaxed);
+    assert!(heard <= 10, "{heard} tokens were looked at");
+}
+
+#[tokio::test]
+#[ignore = "a fault of conduit: nothing ends a handshake that does not go on"]
+async fn a_handshake_that_does_not_go_on_is_ended() {
+    let server = start(builder(methods![add]).password("p").auth_timeout(Duration::from_millis(50))).await;
+    let mut stream = TcpStream::connect(server.address()).await.expect("the server listens");
+    stream.write_all(b"GET / HT").await.expect("the server takes the bytes");
+    let end = tokio::time::timeout(Duration::from_secs(3), stream.read_u8()).await;
+    assert!(end.is_ok(), "it is still there 60 times auth_timeout later");
+}
+
+#[tokio::test]
+#[ignore = "a fault of conduit: the text of a panic is told to the peer"]
+async fn what_a_panic_says_is_not_told_to_the_peer() {
+    let server = start(builder(methods![add]).password("p").on_client_connect(|_: Connection| async { bug() })).await;
+    let frame = Peer::connect_with(&server, "p").await.closed().await.expect("a close frame");
+    assert!(!frame.reason.as_str().contains("on purpose"), "{frame:?}");
+    let error = Peer::connect(&server).await.error("rpc.login", json!(["p"])).await;
+    assert!(!error.to_string().contains("on purpose"), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "a fault of conduit: nothing is read from a peer while its hooks run"]
+async fn a_connect_hook_that_takes_its_time_is_no_death() {
+    let builder = builder(methods![add])
+        .open()
+        .heartbeat_interval(Duration::from_millis(50))
+        .heartbeat_timeout(Duration::from_millis(200))
+        .on_client_connect(|client: Connection| async move {
+            let _ = client.call::<Value>("who", json!([])).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        });
+    let server = start(builder).await;
+    let mut peer = Peer::connect(&server).await;
+    let asked = peer.receive().await;
+    peer.send(&json!({ "jsonrpc": "2.0", "result": 1, "id": asked["id"] }).to_string()).await;
+    assert_eq!(peer.result("add", json!([1, 2])).await, 3);
 }

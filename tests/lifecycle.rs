@@ -326,3 +326,38 @@ async fn methods_for_a_role_are_for_nobody_else_and_discovery_does_not_tell_of_t
     let mut stranger = Peer::connect(&server).await;
     assert_eq!(stranger.error("publish", json!([])).await["code"], -32001);
 }
+
+#[tokio::test]
+async fn a_login_that_is_cancelled_can_be_tried_again() {
+    let hook = |_: Server, credentials: Credentials| async move {
+        if credentials.token == "slow" {
+            std::future::pending::<()>().await;
+        }
+        Ok::<_, String>(Identity::new(credentials.token))
+    };
+    let server = start(builder(methods![whoami]).login(hook).call_timeout(Duration::from_millis(30))).await;
+    let mut peer = Peer::connect(&server).await;
+    assert_eq!(peer.error("rpc.login", json!(["slow"])).await["code"], -32003);
+    peer.result("rpc.login", json!(["ann"])).await;
+    assert_eq!(peer.result("whoami", json!([])).await[0], "ann");
+}
+
+#[tokio::test]
+async fn a_login_over_http_is_no_client_that_comes_or_goes() {
+    let log = Log::default();
+    let server = start(noting(&log)).await;
+    let body = r#"{"jsonrpc":"2.0","method":"rpc.login","params":["p"],"id":1}"#;
+    let headers = [("content-type", "application/json")];
+    assert_eq!(crate::support::http(server.address(), "POST", &headers, body).await.0, 200);
+    assert_eq!(log.lines(), ["started true"]);
+}
+
+#[tokio::test]
+async fn a_hook_that_hangs_does_not_hang_the_stop() {
+    let hang = |_: Connection, _: Disconnected| std::future::pending::<()>();
+    let server = builder(methods![]).open().on_client_disconnect(hang).shutdown_deadline(Duration::from_millis(50));
+    let server = start(server).await;
+    let mut peer = Peer::connect(&server).await;
+    peer.expect_silence().await;
+    server.stop().await.expect("stopped");
+}

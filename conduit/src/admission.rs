@@ -4,6 +4,7 @@ use std::{
     net::SocketAddr,
     ops::Deref,
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use tracing::Instrument;
@@ -11,7 +12,7 @@ use tracing::Instrument;
 use crate::{
     auth::{Credentials, Identity, Refusal, check_version},
     capacity::Seat,
-    close::CloseCode,
+    close::{Close, CloseCode},
     config::ServerConfig,
     connection::{Connection, ConnectionId},
     dispatch::Reply,
@@ -47,7 +48,9 @@ impl Server {
             connection.refuse(CloseCode::TRY_AGAIN_LATER, &reason);
             return Err(reason);
         }
-        if self.0.hooks.connect.is_empty() {
+        // A call over HTTP comes and goes without being a client.
+        let is_client = self.0.hub.get(connection.id()).is_some();
+        if self.0.hooks.connect.is_empty() || !is_client {
             connection.enter(identity);
             connection.go_live();
             return Ok(());
@@ -99,20 +102,38 @@ impl Server {
         tracing::debug!("connected");
         self.0.hub.add(connection.clone());
         let _leaves = LeaveOnDrop(self, id);
-        if let Some(identity) = identity {
-            connection.begin_login();
-            if let Err(reason) = self.welcome(&connection, identity).await {
+        let logging_in = identity.is_some() && connection.begin_login();
+        let welcome = async {
+            if let Some(identity) = identity.filter(|_| logging_in)
+                && let Err(reason) = self.welcome(&connection, identity).await
+            {
                 tracing::debug!(reason, "refused");
             }
-        }
-        let close = session::serve(connection.clone(), socket, Arc::clone(&self.0.dispatcher), self.terms()).await;
+        };
+        let session = session::serve(connection.clone(), socket, Arc::clone(&self.0.dispatcher), self.terms());
+        // Side by side, so that what a hook sends goes out while it runs. What the peer sends waits for the hooks.
+        let (close, ()) = tokio::join!(session, self.unless_killed(welcome));
         tracing::debug!(%close, "disconnected");
-        let in_turn = connection.hooks().lock().await;
+        self.unless_killed(self.run_disconnect_hooks(&connection, close)).await;
+    }
+
+    async fn run_disconnect_hooks(&self, connection: &Connection, close: Close) {
+        let _in_turn = connection.hooks().lock().await;
         if connection.leave_stage() {
             let end = Disconnected { code: close.code, reason: close.reason.into_owned() };
             lifecycle::all("disconnect", &self.0.hooks.disconnect, &(connection.clone(), end)).await;
         }
-        drop(in_turn);
+    }
+
+    /// Gives hooks that still run when the server can't wait any longer a last second.
+    async fn unless_killed(&self, hooks: impl Future<Output = ()>) {
+        const LAST: Duration = Duration::from_secs(1);
+        tokio::select! {
+            () = hooks => {}
+            () = async { self.0.kill.cancelled().await; tokio::time::sleep(LAST).await } => {
+                tracing::warn!("a hook was cut off by the shutdown deadline");
+            }
+        }
     }
 
     fn terms(&self) -> Terms {
@@ -134,6 +155,8 @@ impl Server {
         text: &str,
     ) -> Option<String> {
         let connection = self.make_connection(peer, None);
+        // There is nothing to send events or calls over.
+        connection.outbox().seal();
         if let Some(identity) = identity {
             connection.begin_login();
             connection.enter(identity);

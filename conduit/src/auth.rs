@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -128,7 +128,7 @@ impl Throttle {
 
     /// Says why an address may not try now, if it may not.
     pub(crate) fn admit(&self, address: Option<IpAddr>) -> Result<(), String> {
-        let Some(address) = address else { return Ok(()) };
+        let Some(address) = address.map(network) else { return Ok(()) };
         let failures = self.lock();
         let Some(Failures { count, last }) = failures.get(&address) else { return Ok(()) };
         let rest = Self::MEMORY.saturating_sub(last.elapsed());
@@ -141,7 +141,7 @@ impl Throttle {
     /// Notes a failure, and holds its answer back.
     pub(crate) async fn failed(&self, address: Option<IpAddr>) {
         if let Some(address) = address {
-            self.note(address);
+            self.note(network(address));
         }
         tokio::time::sleep(Self::DELAY).await;
     }
@@ -150,6 +150,9 @@ impl Throttle {
         let mut failures = self.lock();
         if failures.len() >= Self::ADDRESSES {
             failures.retain(|_, failures| failures.last.elapsed() < Self::MEMORY);
+        }
+        if failures.len() >= Self::ADDRESSES && !failures.contains_key(&address) {
+            return;
         }
         let now = Instant::now();
         let failures = failures.entry(address).or_insert(Failures { count: 0, last: now });
@@ -163,6 +166,16 @@ impl Throttle {
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Failures>> {
         // No code that can panic runs under the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What counts as one address: of IPv6, where a client has as many as it likes, the network of 64 bits.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) if address.to_ipv4_mapped().is_none() => {
+            Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into()
+        }
+        address => address,
     }
 }
 

@@ -50,13 +50,8 @@ async fn login(
         let identity = server.authenticate(credentials).await.map_err(LoginError)?;
         return if client.identity() == Some(&identity) { Ok(done) } else { Err(LoginError(TAKEN.into())) };
     }
-    let identity = match server.authenticate(credentials).await {
-        Ok(identity) => identity,
-        Err(refusal) => {
-            client.give_up_login();
-            return Err(LoginError(refusal));
-        }
-    };
+    let _given_up = GiveUp(client);
+    let identity = server.authenticate(credentials).await.map_err(LoginError)?;
     server.welcome(client, identity).await.map_err(|reason| LoginError(reason.into()))?;
     Ok(done)
 }
@@ -66,6 +61,15 @@ async fn login(
 #[rpc(name = "rpc.cancel", public, builtin)]
 async fn cancel(client: &Connection, id: CallId) -> bool {
     client.cancel(&id.0)
+}
+
+/// Ends a login that has not succeeded, also one that is dropped on its way. Does nothing to one that has.
+struct GiveUp<'a>(&'a Connection);
+
+impl Drop for GiveUp<'_> {
+    fn drop(&mut self) {
+        self.0.give_up_login();
+    }
 }
 
 /// Why a second login is refused.

@@ -351,6 +351,8 @@ impl Connection {
     pub(crate) fn abandon(&self) {
         self.0.in_flight.close();
         self.0.in_flight.cancel_all();
+        // Sealed first: a call to the peer that is queued after this would wait for an answer in vain.
+        self.0.outbox.seal();
         self.0.asked.close();
     }
 

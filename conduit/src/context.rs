@@ -6,7 +6,7 @@ use std::{
     fmt,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, Ordering, fence},
     },
     time::Instant,
 };
@@ -108,7 +108,9 @@ impl Call {
     #[must_use]
     pub fn cancellation(&self) -> CancellationToken {
         let token = self.0.cancellation.get_or_init(CancellationToken::new);
-        // The flag is set before the token is looked for, so one of the two sides sees the other.
+        // The other side sets the flag and looks for a token; this one makes a token and looks at the flag. With the
+        // fences, at least one of them sees what the other did.
+        fence(Ordering::SeqCst);
         if self.is_cancelled() {
             token.cancel();
         }
@@ -117,6 +119,7 @@ impl Call {
 
     pub(crate) fn cancel(&self) {
         self.0.cancelled.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
         if let Some(token) = self.0.cancellation.get() {
             token.cancel();
         }

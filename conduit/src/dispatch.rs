@@ -25,8 +25,8 @@ use crate::{
     method::{MethodMeta, Running},
     panics::panicked,
     protocol::{
-        ErrorCode, ErrorObject, Id, Incoming, Invalid, Message, Request, Response, batch_text, error_text, parse,
-        request_text,
+        ErrorCode, ErrorObject, Id, Incoming, Invalid, Message, Request, Response, batch_text, error_text,
+        parse_at_most, request_text,
     },
     registry::{Registry, Target},
 };
@@ -88,7 +88,7 @@ pub(crate) struct PendingCall {
 impl Dispatcher {
     /// Takes one text of a peer.
     pub(crate) fn dispatch<P: Peer + 'static>(&self, text: &str, peer: &Arc<P>) -> Reply {
-        match parse(text) {
+        match parse_at_most(text, self.max_batch) {
             Incoming::Single(message) => match self.message(message, peer) {
                 Entry::Ended(None) => Reply::None,
                 Entry::Ended(Some(text)) => Reply::Ready(text),
@@ -101,11 +101,6 @@ impl Dispatcher {
     /// "The Server MAY process a batch rpc call as a set of concurrent tasks" (JSON-RPC 2.0, 6): every entry
     /// is polled once here, and those that take time go on side by side. Answers keep the order of the calls.
     fn batch<P: Peer + 'static>(&self, messages: Vec<Result<Message<'_>, Invalid>>, peer: &Arc<P>) -> Reply {
-        if messages.len() > self.max_batch {
-            let message =
-                format!("invalid request: a batch of {} is over the limit of {}", messages.len(), self.max_batch);
-            return Reply::Ready(error_text(&Id::NULL, &ErrorObject::with_code(ErrorCode::InvalidRequest, message)));
-        }
         let entries: Vec<Entry> = messages.into_iter().map(|message| self.message(message, peer)).collect();
         if entries.iter().any(|entry| matches!(entry, Entry::Running(_))) {
             return Reply::Pending(Pending::Batch(entries));
@@ -134,7 +129,7 @@ impl Dispatcher {
             Ok(target) => target,
             Err(error) => return Entry::Ended(refusal(request.id.as_ref(), &error)),
         };
-        let deadline = target.timeout().or(self.call_timeout).map(|limit| Instant::now() + limit);
+        let deadline = target.timeout().or(self.call_timeout).and_then(|limit| Instant::now().checked_add(limit));
         let lender: Arc<dyn Lend> = Arc::<P>::clone(peer);
         let call = Call::new(request.id, target.name(&request.method), deadline.map(Instant::into_std), lender);
         let came = tracing::enabled!(target: LOG, tracing::Level::DEBUG).then(Instant::now);
@@ -154,7 +149,8 @@ impl Dispatcher {
     }
 }
 
-/// Makes a call's future, or says why there is none. No code of the method has run when it returns.
+/// Makes a call's future, or says why there is none. Of the application's code, what reads arguments runs here, and
+/// of a closure what stands before its future.
 fn start<P: Peer>(
     target: Target<'_>,
     params: Option<&RawValue>,
@@ -165,7 +161,8 @@ fn start<P: Peer>(
     if !target.is_control() {
         peer.in_flight().admit()?;
     }
-    target.start(params, call)
+    let start = AssertUnwindSafe(|| target.start(params, call));
+    std::panic::catch_unwind(start).unwrap_or_else(|panic| Err(panicked(&*panic)))
 }
 
 impl Entry {

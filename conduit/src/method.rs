@@ -129,7 +129,7 @@ pub struct MethodDescriptor {
     pub(crate) start: Start,
 }
 
-/// Reads the arguments and makes the call's future. Nothing of the method has run when it returns.
+/// Reads the arguments and makes the call's future.
 #[derive(Clone)]
 pub(crate) enum Start {
     /// Of a function with an attribute.

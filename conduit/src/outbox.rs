@@ -66,8 +66,8 @@ impl Outbox {
         if queue.bytes > 0 && queue.bytes + text.len() > self.limit {
             let reason =
                 format!("reads too slowly: {} bytes are waiting, {} may", queue.bytes + text.len(), self.limit);
-            let close = Some(Close::new(CloseCode::SLOW_CLIENT, reason));
-            *queue = Queue { close, sealed: true, ..Queue::default() };
+            let close = queue.close.take().unwrap_or_else(|| Close::new(CloseCode::SLOW_CLIENT, reason));
+            *queue = Queue { close: Some(close), sealed: true, ..Queue::default() };
         } else {
             queue.bytes += text.len();
             queue.texts.push_back(text);
@@ -83,6 +83,15 @@ impl Outbox {
     pub(crate) fn close(&self, close: Close) {
         self.lock().close.get_or_insert(close);
         self.waker.wake();
+    }
+
+    /// Lets go of what is queued: there is nobody to read it.
+    pub(crate) fn clear(&self) {
+        let mut queue = self.lock();
+        let texts = std::mem::take(&mut queue.texts);
+        queue.bytes = 0;
+        drop(queue);
+        drop(texts);
     }
 
     /// Takes nothing any more.

@@ -249,9 +249,9 @@ impl<'a> Target<'a> {
         known.map_or_else(|| Cow::Owned(asked.to_owned()), Cow::Borrowed)
     }
 
-    /// Whether it is one of the calls about calls and connections, which no limit on calls may keep out.
+    /// Whether it is the call about calls, which no limit on calls may keep out.
     pub(crate) fn is_control(self) -> bool {
-        matches!(self, Self::Method(method) if matches!(method.descriptor.meta.name, "rpc.cancel" | "rpc.login"))
+        matches!(self, Self::Method(method) if method.descriptor.meta.name == "rpc.cancel")
     }
 
     /// Reads the arguments, or the payload for every handler, and makes the call's future.

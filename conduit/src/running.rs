@@ -1,8 +1,8 @@
 //! A server on its way from bound to stopped.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 
 use crate::{
     config::ServerConfig,
@@ -83,13 +83,17 @@ impl Server {
     /// [`router`](Self::router); others have [`RunningServer::stop`]. To call it again does no harm.
     pub async fn stop(&self) {
         let Inner { closing, shutdown, kill, sessions, config, hooks, stopped, .. } = &*self.0;
-        let deadline = tokio::time::Instant::now() + config.shutdown_deadline;
+        let deadline = deadline(config);
         closing.cancel();
-        // Clients are still there: what a hook broadcasts reaches them before their connections close.
-        let hooks = stopped.get_or_init(|| lifecycle::all("shutdown", &hooks.shutdown, self));
-        if tokio::time::timeout_at(deadline, hooks).await.is_err() {
-            tracing::warn!("the shutdown hooks took longer than the shutdown deadline");
+        let mut stopped = stopped.lock().await;
+        if !std::mem::replace(&mut *stopped, true) {
+            // Clients are still there: what a hook broadcasts reaches them before their connections close.
+            let hooks = lifecycle::all("shutdown", &hooks.shutdown, self);
+            if tokio::time::timeout_at(deadline, hooks).await.is_err() {
+                tracing::warn!("the shutdown hooks took longer than the shutdown deadline");
+            }
         }
+        drop(stopped);
         shutdown.cancel();
         sessions.close();
         if tokio::time::timeout_at(deadline, sessions.wait()).await.is_err() {
@@ -143,7 +147,7 @@ impl RunningServer {
     /// # Cancel safety
     /// Dropping the future goes on to stop the server, without waiting for calls in flight.
     pub async fn stop(mut self) -> Result<()> {
-        let deadline = tokio::time::Instant::now() + self.server.config().shutdown_deadline;
+        let deadline = deadline(self.server.config());
         self.server.stop().await;
         let Some(mut serving) = self.serving.take() else { return Ok(()) };
         // HTTP requests that still run have what is left of the same deadline.
@@ -167,6 +171,12 @@ impl Drop for RunningServer {
             serving.abort();
         }
     }
+}
+
+/// When a server that stops now waits no longer.
+fn deadline(config: &ServerConfig) -> Instant {
+    const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    Instant::now() + config.shutdown_deadline.min(FAR)
 }
 
 fn bind_error(config: &ServerConfig, error: std::io::Error) -> Error {

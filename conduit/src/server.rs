@@ -63,7 +63,8 @@ pub(crate) struct Inner {
     /// Where the server listens, once it does so by itself.
     pub(crate) address: OnceLock<SocketAddr>,
     pub(crate) started: OnceCell<()>,
-    pub(crate) stopped: OnceCell<()>,
+    /// Whether the shutdown hooks have had their turn; held while they run.
+    pub(crate) stopped: tokio::sync::Mutex<bool>,
     pub(crate) next_connection: AtomicU64,
     pub(crate) sessions: TaskTracker,
     /// Fires when the server takes no new connections.
@@ -222,7 +223,7 @@ impl Server {
             throttle: Throttle::default(),
             address: OnceLock::new(),
             started: OnceCell::new(),
-            stopped: OnceCell::new(),
+            stopped: tokio::sync::Mutex::default(),
             sessions: TaskTracker::new(),
             closing: CancellationToken::new(),
             shutdown: CancellationToken::new(),

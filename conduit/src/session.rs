@@ -103,8 +103,7 @@ where
     }
     peer.abandon();
     let close = session.finish(end, &terms.kill).await;
-    // Nothing is queued for a peer that is gone.
-    peer.outbox().seal();
+    peer.outbox().clear();
     close
 }
 
@@ -157,7 +156,6 @@ impl<S> Session<S> {
         loop {
             tokio::select! {
                 biased;
-                end = std::future::poll_fn(|cx| self.poll(cx)) => return end,
                 () = &mut login, if waiting_for_login => {
                     waiting_for_login = false;
                     if !self.peer.is_logged_in() {
@@ -179,7 +177,12 @@ impl<S> Session<S> {
                     self.draining = true;
                     self.peer.stop_calls();
                 }
-                () = terms.kill.cancelled() => self.outbox().close(shutting_down()),
+                () = terms.kill.cancelled() => {
+                    self.outbox().close(shutting_down());
+                    return End::Closing;
+                }
+                // Last: a peer that floods uses up what tokio lets a task do at a time, and timers are part of that.
+                end = std::future::poll_fn(|cx| self.poll(cx)) => return end,
             }
         }
     }

@@ -53,7 +53,7 @@ impl Locked<'_> {
     }
 
     /// The last messages of a room, the oldest first.
-    pub fn last(&self, room: &str, count: usize) -> rusqlite::Result<Vec<Said>> {
+    pub fn last(&self, room: &str, count: u32) -> rusqlite::Result<Vec<Said>> {
         let sql = "SELECT * FROM (SELECT * FROM messages WHERE room = ? ORDER BY id DESC LIMIT ?) ORDER BY id";
         let mut statement = self.0.prepare_cached(sql)?;
         let messages = statement.query_map(params![room, count], |row| {

@@ -84,6 +84,8 @@ async fn conversation() -> Result {
     if let Err(refusal) = Terminal::join(&url, "ada", "lobby").await?.hear().await {
         println!("a second ada: {refusal}");
     }
+    cleo.close().await?;
+    ada.close().await?;
     Ok(server.stop().await?)
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::history::History;
 
 /// How much of what was said before a newcomer reads.
-const HISTORY: usize = 20;
+const HISTORY: u32 = 20;
 /// In how many rooms a client can be.
 const MAX_ROOMS: usize = 10;
 
@@ -25,12 +25,12 @@ pub struct Say {
 #[event("said")]
 pub struct Said {
     /// Rises from message to message.
-    pub id: u64,
+    pub id: i64,
     pub room: String,
     pub name: String,
     pub text: String,
     /// When it was said, in seconds since 1970.
-    pub at: u64,
+    pub at: i64,
 }
 
 /// Somebody came into a room.
@@ -112,7 +112,7 @@ pub async fn here(client: &Connection, room: String) -> Result<Vec<String>, Chat
 
 /// Say something to the others in a room; answered with the number of the message.
 #[on("say")]
-pub fn say(client: &Connection, history: &History, data: Say) -> Result<u64, ChatError> {
+pub fn say(client: &Connection, history: &History, data: Say) -> Result<i64, ChatError> {
     let Say { room, text } = data;
     if !is_in(client, &room) {
         return Err(ChatError::NotThere { room });

@@ -19,6 +19,6 @@ mod response;
 
 pub use error::{ErrorCode, ErrorObject};
 pub use id::Id;
-pub use parse::{Incoming, Invalid, Message, parse};
+pub use parse::{Incoming, Invalid, Message, parse, parse_at_most};
 pub use request::{Request, request_text};
 pub use response::{Response, batch_text, error_text, result_text};

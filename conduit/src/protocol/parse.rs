@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
+    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -49,19 +49,65 @@ pub struct Invalid {
 /// ```
 #[must_use]
 pub fn parse(text: &str) -> Incoming<'_> {
+    parse_at_most(text, usize::MAX)
+}
+
+/// [`parse`] for peers that are not trusted: a batch of more than `max_batch` entries is wrong as a whole, and no more
+/// of them than that are kept while it is read.
+#[must_use]
+pub fn parse_at_most(text: &str, max_batch: usize) -> Incoming<'_> {
     match text.trim_start_matches([' ', '\t', '\r', '\n']).as_bytes().first() {
-        Some(b'[') => batch(text),
+        Some(b'[') => batch(text, max_batch),
         _ => Incoming::Single(message(text)),
     }
 }
 
-fn batch(text: &str) -> Incoming<'_> {
-    match serde_json::from_str::<Vec<&RawValue>>(text) {
+fn batch(text: &str, max: usize) -> Incoming<'_> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let entries = Entries { max }.deserialize(&mut deserializer);
+    match entries.and_then(|entries| deserializer.end().map(|()| entries)) {
         Err(error) => Incoming::Single(Err(not_json(&error))),
-        Ok(entries) if entries.is_empty() => {
-            Incoming::Single(Err(no_message(Id::NULL, "a batch must hold at least one request")))
+        Ok((_, 0)) => Incoming::Single(Err(no_message(Id::NULL, "a batch must hold at least one request"))),
+        Ok((_, count)) if count > max => {
+            let why = format!("a batch of {count} is over the limit of {max}");
+            Incoming::Single(Err(no_message(Id::NULL, why)))
         }
-        Ok(entries) => Incoming::Batch(entries.into_iter().map(|entry| message(entry.get())).collect()),
+        Ok((entries, _)) => Incoming::Batch(entries.into_iter().map(|entry| message(entry.get())).collect()),
+    }
+}
+
+/// Reads the entries of a batch as their texts, and how many there are; beyond `max` only the number.
+struct Entries {
+    max: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Entries {
+    type Value = (Vec<&'de RawValue>, usize);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Entries {
+    type Value = (Vec<&'de RawValue>, usize);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a batch")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while entries.len() < self.max
+            && let Some(entry) = seq.next_element()?
+        {
+            entries.push(entry);
+        }
+        let mut count = entries.len();
+        while seq.next_element::<IgnoredAny>()?.is_some() {
+            count += 1;
+        }
+        Ok((entries, count))
     }
 }
 
