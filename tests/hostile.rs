@@ -904,7 +904,6 @@ async fn a_handshake_that_does_not_go_on_is_ended() {
 }
 
 #[tokio::test]
-#[ignore = "a fault of conduit: the text of a panic is told to the peer"]
 async fn what_a_panic_says_is_not_told_to_the_peer() {
     let server = start(builder(methods![add]).password("p").on_client_connect(|_: Connection| async { bug() })).await;
     let frame = Peer::connect_with(&server, "p").await.closed().await.expect("a close frame");
@@ -938,7 +937,6 @@ async fn a_connect_hook_that_takes_its_time_is_no_death() {
 }
 
 #[test]
-#[ignore = "a fault of conduit: the queue counts the length of a text, and holds its capacity"]
 fn the_queue_is_bounded_whatever_the_payload_is_made_of() {
     alone("the_queue_is_bounded_whatever_the_payload_is_made_of", async || {
         let server = start(builder(methods![add]).open()).await;

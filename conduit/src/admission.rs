@@ -16,7 +16,7 @@ use crate::{
     config::ServerConfig,
     connection::{Connection, ConnectionId},
     dispatch::Reply,
-    lifecycle::{self, Disconnected},
+    lifecycle::{self, Disconnected, Failure},
     server::{Inner, Server},
     session::{self, Socket, Terms},
 };
@@ -69,7 +69,14 @@ impl Server {
         }
         match lifecycle::until_failure(&self.0.hooks.connect, connection).await {
             Ok(()) => connection.go_live(),
-            Err(reason) => {
+            Err(failure) => {
+                let reason = match failure {
+                    Failure::Said(reason) => reason,
+                    Failure::Panicked(text) => {
+                        tracing::error!("a connect hook panicked: {text}");
+                        "the server failed".into()
+                    }
+                };
                 connection.refuse(CloseCode::REFUSED, &reason);
                 return Err(reason);
             }

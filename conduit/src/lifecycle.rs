@@ -61,12 +61,28 @@ pub(crate) struct Hooks {
     pub(crate) shutdown: Vec<Hook<Server>>,
 }
 
-/// Runs hooks in order up to the first that fails, and says how it failed.
-pub(crate) async fn until_failure<T: Clone>(hooks: &[Hook<T>], of: &T) -> Result<(), String> {
-    for hook in hooks {
-        if let Some(failure) = run(hook, of).await {
-            return Err(failure);
+/// How a hook failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It said so: the text is for whoever caused it, too.
+    Said(String),
+    /// It has a bug: the text is for the log alone.
+    Panicked(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Said(text) => f.write_str(text),
+            Self::Panicked(text) => write!(f, "panicked: {text}"),
         }
+    }
+}
+
+/// Runs hooks in order up to the first that fails, and says how it failed.
+pub(crate) async fn until_failure<T: Clone>(hooks: &[Hook<T>], of: &T) -> Result<(), Failure> {
+    for hook in hooks {
+        run(hook, of).await?;
     }
     Ok(())
 }
@@ -74,17 +90,20 @@ pub(crate) async fn until_failure<T: Clone>(hooks: &[Hook<T>], of: &T) -> Result
 /// Runs all hooks in order, whatever becomes of one.
 pub(crate) async fn all<T: Clone>(kind: &'static str, hooks: &[Hook<T>], of: &T) {
     for hook in hooks {
-        if let Some(failure) = run(hook, of).await {
+        if let Err(failure) = run(hook, of).await {
             tracing::error!(kind, "a hook failed: {failure}");
         }
     }
 }
 
 /// A panic is a failure of that hook alone.
-async fn run<T: Clone>(hook: &Hook<T>, of: &T) -> Option<String> {
+async fn run<T: Clone>(hook: &Hook<T>, of: &T) -> Result<(), Failure> {
     let of = of.clone();
     let caught = AssertUnwindSafe(async { hook(of).await }).catch_unwind().await;
-    caught.unwrap_or_else(|panic: Box<dyn Any + Send>| Some(format!("panicked: {}", panic_text(&*panic))))
+    match caught.map_err(|panic: Box<dyn Any + Send>| Failure::Panicked(panic_text(&*panic).to_owned()))? {
+        Some(text) => Err(Failure::Said(text)),
+        None => Ok(()),
+    }
 }
 
 impl fmt::Debug for Hooks {

@@ -29,9 +29,10 @@ pub(crate) enum Text {
 }
 
 impl Text {
-    fn len(&self) -> usize {
+    /// The memory that it holds.
+    fn size(&self) -> usize {
         match self {
-            Self::Own(text) => text.len(),
+            Self::Own(text) => text.capacity(),
             Self::Shared(text) => text.len(),
         }
     }
@@ -63,13 +64,13 @@ impl Outbox {
             return false;
         }
         // An empty queue takes a text of any size, or an answer over the limit could never be sent.
-        if queue.bytes > 0 && queue.bytes + text.len() > self.limit {
+        if queue.bytes > 0 && queue.bytes + text.size() > self.limit {
             let reason =
-                format!("reads too slowly: {} bytes are waiting, {} may", queue.bytes + text.len(), self.limit);
+                format!("reads too slowly: {} bytes are waiting, {} may", queue.bytes + text.size(), self.limit);
             let close = queue.close.take().unwrap_or_else(|| Close::new(CloseCode::SLOW_CLIENT, reason));
             *queue = Queue { close: Some(close), sealed: true, ..Queue::default() };
         } else {
-            queue.bytes += text.len();
+            queue.bytes += text.size();
             queue.texts.push_back(text);
         }
         let taken = !queue.sealed;
@@ -106,7 +107,7 @@ impl Outbox {
     pub(crate) fn pop(&self) -> Option<Text> {
         let mut queue = self.lock();
         let text = queue.texts.pop_front()?;
-        queue.bytes -= text.len();
+        queue.bytes -= text.size();
         Some(text)
     }
 

@@ -23,7 +23,8 @@ pub(crate) fn event_text<T: Serialize + ?Sized>(event: &str, payload: &T) -> Res
         Some(b'n') => request_text::<RawValue>(event, None, None),
         _ => request_text(event, Some(&[&*raw]), None),
     };
-    text.map(Bytes::from).map_err(failed)
+    // Without the spare room of the buffer that it was written to: it may wait in many queues for long.
+    text.map(|text| Bytes::from(text.into_boxed_str().into_boxed_bytes())).map_err(failed)
 }
 
 #[cfg(test)]
