@@ -29,6 +29,18 @@ pub(crate) enum Text {
 }
 
 impl Text {
+    /// A large text grew its buffer by doubling it, and may wait for long.
+    fn without_spare_room(self) -> Self {
+        const SPARE: usize = 4096;
+        match self {
+            Self::Own(mut text) if text.capacity() - text.len() > SPARE => {
+                text.shrink_to_fit();
+                Self::Own(text)
+            }
+            text => text,
+        }
+    }
+
     /// The memory that it holds.
     fn size(&self) -> usize {
         match self {
@@ -59,6 +71,7 @@ impl Outbox {
     /// A peer whose queue runs over is disconnected, and what it had not read is dropped: bounding messages
     /// instead of bytes lets one client that never reads fill the memory.
     pub(crate) fn push(&self, text: Text) -> bool {
+        let text = text.without_spare_room();
         let mut queue = self.lock();
         if queue.sealed {
             return false;
