@@ -17,8 +17,8 @@ use crate::{
     connection::{Connection, ConnectionId},
     dispatch::Reply,
     lifecycle::{self, Disconnected, Failure},
-    server::{Inner, Server},
-    session::{self, Socket, Terms},
+    server::Server,
+    session::{self, Socket, shutting_down},
 };
 
 impl Server {
@@ -89,39 +89,69 @@ impl Server {
         self.0.capacity.seat(logged_in)
     }
 
-    /// Serves a socket until it ends; `identity` is who its upgrade logged in.
-    pub(crate) async fn accept<T, S>(self, peer: Option<SocketAddr>, seat: Seat, identity: Option<Identity>, socket: S)
-    where
-        T: Deref<Target = str>,
-        S: Socket<T>,
-    {
-        let connection = self.make_connection(peer, Some(seat));
-        let span = tracing::info_span!("connection", id = %connection.id(), peer = ?connection.peer_addr());
-        self.0.sessions.track_future(self.serve(connection, identity, socket)).instrument(span).await;
+    /// A connection that holds a place, to be served when its socket is there.
+    pub(crate) fn newcomer(&self, peer: Option<SocketAddr>, seat: Seat) -> Connection {
+        self.make_connection(peer, Some(seat))
     }
 
-    async fn serve<T, S>(&self, connection: Connection, identity: Option<Identity>, socket: S)
+    /// Serves a socket until it ends; `identity` is who its upgrade logged in.
+    pub(crate) async fn accept<T, S>(self, connection: Connection, identity: Option<Identity>, socket: Box<S>)
     where
         T: Deref<Target = str>,
         S: Socket<T>,
     {
-        let id = connection.id();
+        let span = tracing::info_span!("connection", id = %connection.id(), peer = ?connection.peer_addr());
+        let tracker = self.0.sessions.clone();
+        tracker.track_future(self.serve(connection, identity, socket)).instrument(span).await;
+    }
+
+    /// What only the beginning and the end of a connection need is in boxes, so that an idle one does not hold it.
+    async fn serve<T, S>(self, connection: Connection, identity: Option<Identity>, socket: Box<S>)
+    where
+        T: Deref<Target = str>,
+        S: Socket<T>,
+    {
         tracing::debug!("connected");
         self.0.hub.add(connection.clone());
-        let _leaves = LeaveOnDrop(self, id);
-        let logging_in = identity.is_some() && connection.begin_login();
-        let welcome = async {
-            if let Some(identity) = identity.filter(|_| logging_in)
+        let _leaves = LeaveOnDrop(&self, connection.id());
+        self.catch_up(&connection);
+        let logging_in = identity.filter(|_| connection.begin_login());
+        let welcome = Box::pin(self.unless_killed(async {
+            if let Some(identity) = logging_in
                 && let Err(reason) = self.welcome(&connection, identity).await
             {
                 tracing::debug!(reason, "refused");
             }
-        };
-        let session = session::serve(connection.clone(), socket, Arc::clone(&self.0.dispatcher), self.terms());
+        }));
+        let (dispatcher, terms) = (Arc::clone(&self.0.dispatcher), Arc::clone(&self.0.terms));
+        let session = session::serve(connection.clone(), socket, dispatcher, terms);
         // Side by side, so that what a hook sends goes out while it runs. What the peer sends waits for the hooks.
-        let (close, ()) = tokio::join!(session, self.unless_killed(welcome));
+        let (close, ()) = tokio::join!(session, welcome);
         tracing::debug!(%close, "disconnected");
-        self.unless_killed(self.run_disconnect_hooks(&connection, close)).await;
+        Box::pin(self.unless_killed(self.run_disconnect_hooks(&connection, close))).await;
+    }
+
+    /// Tells a connection that came while the server stops.
+    fn catch_up(&self, connection: &Connection) {
+        if self.0.shutdown.is_cancelled() {
+            connection.drain();
+        }
+        if self.0.terms.kill.is_cancelled() {
+            connection.outbox().close(shutting_down());
+        }
+    }
+
+    /// Has every connection end as soon as it owes nothing.
+    pub(crate) fn drain(&self) {
+        // Before the connections are told: one that comes meanwhile sees it by itself.
+        self.0.shutdown.cancel();
+        self.0.hub.all().iter().for_each(Connection::drain);
+    }
+
+    /// Has every connection end now.
+    pub(crate) fn kill(&self) {
+        self.0.terms.kill.cancel();
+        self.0.hub.all().iter().for_each(|connection| connection.outbox().close(shutting_down()));
     }
 
     async fn run_disconnect_hooks(&self, connection: &Connection, close: Close) {
@@ -137,20 +167,9 @@ impl Server {
         const LAST: Duration = Duration::from_secs(1);
         tokio::select! {
             () = hooks => {}
-            () = async { self.0.kill.cancelled().await; tokio::time::sleep(LAST).await } => {
+            () = async { self.0.terms.kill.cancelled().await; tokio::time::sleep(LAST).await } => {
                 tracing::warn!("a hook was cut off by the shutdown deadline");
             }
-        }
-    }
-
-    fn terms(&self) -> Terms {
-        let Inner { shutdown, kill, config, .. } = &*self.0;
-        Terms {
-            auth_timeout: config.auth_timeout,
-            heartbeat_interval: config.heartbeat_interval,
-            heartbeat_timeout: config.heartbeat_timeout,
-            shutdown: shutdown.clone(),
-            kill: kill.clone(),
         }
     }
 

@@ -262,6 +262,12 @@ impl ServerBuilder {
         self
     }
 
+    /// The most bytes that are read from a connection at a time; 64 KiB by default. An idle connection holds far less.
+    pub fn buffer_size(mut self, bytes: usize) -> Self {
+        self.config.buffer_size = bytes;
+        self
+    }
+
     /// Lets pages of these origins (`"https://app.example.org"`, or `"*"` for all) call the server from browsers.
     /// Without it, only pages of the server's own host and of this machine may; others are refused with HTTP status
     /// 403. Programs that are no browsers send no origin.

@@ -45,6 +45,7 @@ pub struct ServerConfig {
     pub auth_timeout: Duration,
     pub max_connections: usize,
     pub max_unauthenticated: usize,
+    pub buffer_size: usize,
     #[serde(with = "humantime_serde")]
     pub heartbeat_interval: Duration,
     #[serde(with = "humantime_serde")]
@@ -96,6 +97,7 @@ impl Default for ServerConfig {
             auth_timeout: Duration::from_secs(30),
             max_connections: 1000,
             max_unauthenticated: 100,
+            buffer_size: 64 * 1024,
             heartbeat_interval: Duration::from_secs(30),
             heartbeat_timeout: Duration::from_secs(90),
             allowed_origins: Vec::new(),
@@ -116,6 +118,7 @@ impl ServerConfig {
         let sizes = [
             ("max_connections", self.max_connections),
             ("max_unauthenticated", self.max_unauthenticated),
+            ("buffer_size", self.buffer_size),
             ("max_message_size", self.max_message_size),
             ("max_batch", self.max_batch),
             ("max_in_flight", self.max_in_flight),

@@ -342,9 +342,14 @@ impl Connection {
         self.0.in_flight.cancel_all();
     }
 
-    /// Takes no further call.
-    pub(crate) fn stop_calls(&self) {
+    /// Takes no further call, and closes once those that run are answered.
+    pub(crate) fn drain(&self) {
         self.0.in_flight.close();
+        self.0.outbox.wake();
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.in_flight.is_closed()
     }
 
     /// Ends everything that waits for the peer or works for it: it is gone.

@@ -40,7 +40,7 @@ impl InFlight {
 
     /// Says why a further call may not start, if it may not.
     pub(crate) fn admit(&self) -> Result<(), ErrorObject> {
-        if self.closed.load(Ordering::Acquire) {
+        if self.is_closed() {
             return Err(ErrorObject::with_code(ErrorCode::ShuttingDown, "the server is shutting down"));
         }
         if self.len() >= self.limit {
@@ -78,6 +78,10 @@ impl InFlight {
     /// Admits no further call.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Call>> {

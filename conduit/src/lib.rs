@@ -68,6 +68,7 @@ mod discovery;
 mod dispatch;
 mod error;
 mod events;
+mod heartbeat;
 mod hub;
 mod in_flight;
 mod lifecycle;

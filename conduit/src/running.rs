@@ -82,7 +82,7 @@ impl Server {
     /// What takes longer than the shutdown deadline is cut off. For a server that runs by
     /// [`router`](Self::router); others have [`RunningServer::stop`]. To call it again does no harm.
     pub async fn stop(&self) {
-        let Inner { closing, shutdown, kill, sessions, config, hooks, stopped, .. } = &*self.0;
+        let Inner { closing, sessions, config, hooks, stopped, .. } = &*self.0;
         let deadline = deadline(config);
         closing.cancel();
         let mut stopped = stopped.lock().await;
@@ -94,11 +94,11 @@ impl Server {
             }
         }
         drop(stopped);
-        shutdown.cancel();
+        self.drain();
         sessions.close();
         if tokio::time::timeout_at(deadline, sessions.wait()).await.is_err() {
             tracing::warn!(left = sessions.len(), "shutdown deadline passed, closing what is left");
-            kill.cancel();
+            self.kill();
             sessions.wait().await;
         }
     }
@@ -165,8 +165,8 @@ impl RunningServer {
 impl Drop for RunningServer {
     fn drop(&mut self) {
         self.server.0.closing.cancel();
-        self.server.0.shutdown.cancel();
-        self.server.0.kill.cancel();
+        self.server.drain();
+        self.server.kill();
         if let Some(serving) = &self.serving {
             serving.abort();
         }

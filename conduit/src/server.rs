@@ -28,6 +28,7 @@ use crate::{
     login::Auth,
     payload::event_text,
     protocol::ErrorObject,
+    session::Terms,
     transport,
 };
 
@@ -71,8 +72,8 @@ pub(crate) struct Inner {
     pub(crate) closing: CancellationToken,
     /// Fires when connections are to end as soon as they owe nothing.
     pub(crate) shutdown: CancellationToken,
-    /// Fires when the server can't wait any longer.
-    pub(crate) kill: CancellationToken,
+    /// When connections must end.
+    pub(crate) terms: Arc<Terms>,
 }
 
 /// State by its type.
@@ -210,6 +211,12 @@ impl Server {
         hooks: Hooks,
     ) -> Self {
         let capacity = Arc::new(Capacity::new(config.max_connections, config.max_unauthenticated));
+        let terms = Arc::new(Terms {
+            auth_timeout: config.auth_timeout,
+            heartbeat_interval: config.heartbeat_interval,
+            heartbeat_timeout: config.heartbeat_timeout,
+            kill: CancellationToken::new(),
+        });
         Self(Arc::new(Inner {
             config,
             auth,
@@ -227,7 +234,7 @@ impl Server {
             sessions: TaskTracker::new(),
             closing: CancellationToken::new(),
             shutdown: CancellationToken::new(),
-            kill: CancellationToken::new(),
+            terms,
         }))
     }
 }

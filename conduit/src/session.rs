@@ -21,6 +21,7 @@ use crate::{
     close::{Close, CloseCode},
     connection::{Connection, Debt},
     dispatch::{Dispatcher, Reply},
+    heartbeat::{Attention, Due, Heartbeat},
     outbox::{Outbox, Text},
     protocol::{ErrorCode, ErrorObject, Id, error_text},
 };
@@ -57,15 +58,12 @@ pub(crate) struct SocketError {
 pub(crate) trait Socket<T>:
     Stream<Item = Result<Received<T>, SocketError>> + Sink<Outgoing, Error = SocketError> + Send + Unpin
 {
-    /// How long ago the last byte of the peer arrived, be it in the middle of a message.
-    fn silence(&self) -> Duration;
-
     /// The bytes that arrived, and that were written, since the connection was made.
     fn traffic(&self) -> (u64, u64);
 }
 
 /// When a connection must end.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Terms {
     /// How long a peer may stay without logging in.
     pub(crate) auth_timeout: Duration,
@@ -73,8 +71,6 @@ pub(crate) struct Terms {
     pub(crate) heartbeat_interval: Duration,
     /// How long a peer may be silent.
     pub(crate) heartbeat_timeout: Duration,
-    /// Fires when the server wants to stop: calls in flight are still answered.
-    pub(crate) shutdown: CancellationToken,
     /// Fires when the server can't wait any longer.
     pub(crate) kill: CancellationToken,
 }
@@ -89,27 +85,25 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
 const BURST: usize = 256;
 
 /// Serves a connection until it ends, and says why it ended.
-pub(crate) async fn serve<T, S>(connection: Connection, socket: S, dispatcher: Arc<Dispatcher>, terms: Terms) -> Close
+pub(crate) async fn serve<T, S>(
+    connection: Connection,
+    socket: Box<S>,
+    dispatcher: Arc<Dispatcher>,
+    terms: Arc<Terms>,
+) -> Close
 where
     T: Deref<Target = str>,
     S: Socket<T>,
 {
-    let peer = Arc::new(connection);
-    let mut session =
-        Session { socket, peer: Arc::clone(&peer), dispatcher, draining: false, ping_due: false, pinged: None };
-    let end = session.run(&terms).await;
-    if matches!(end, End::Closing) {
-        wait_for_answers(&peer, &terms.kill).await;
-    }
-    peer.abandon();
-    let close = session.finish(end, &terms.kill).await;
-    peer.outbox().clear();
-    close
+    let mut session = Session::new(connection, socket, dispatcher, terms);
+    let end = std::future::poll_fn(|cx| session.poll(cx)).await;
+    // In a box of its own: an idle connection does not hold the memory that its end takes.
+    Box::pin(session.end(end)).await
 }
 
 /// Gives calls that are about to end the time to: the one that closes its own connection, say.
 async fn wait_for_answers(peer: &Connection, kill: &CancellationToken) {
-    peer.stop_calls();
+    peer.drain();
     let answered = std::future::poll_fn(|cx| {
         peer.outbox().register(cx.waker());
         if peer.owes_answers() { Poll::Pending } else { Poll::Ready(()) }
@@ -121,11 +115,11 @@ async fn wait_for_answers(peer: &Connection, kill: &CancellationToken) {
 }
 
 struct Session<S> {
-    socket: S,
+    socket: Box<S>,
     peer: Arc<Connection>,
     dispatcher: Arc<Dispatcher>,
-    /// Whether the connection is to close as soon as it owes nothing.
-    draining: bool,
+    terms: Arc<Terms>,
+    heartbeat: Heartbeat,
     /// Whether a ping is to be written.
     ping_due: bool,
     /// When the last ping that has not been answered was written.
@@ -143,52 +137,65 @@ enum End {
 }
 
 impl<S> Session<S> {
-    async fn run<T>(&mut self, terms: &Terms) -> End
+    fn new(connection: Connection, socket: Box<S>, dispatcher: Arc<Dispatcher>, terms: Arc<Terms>) -> Self {
+        let login = (!connection.is_logged_in()).then_some(terms.auth_timeout);
+        let heartbeat = Heartbeat::new(terms.heartbeat_interval, terms.heartbeat_timeout, login);
+        let peer = Arc::new(connection);
+        Self { socket, peer, dispatcher, terms, heartbeat, ping_due: false, pinged: None }
+    }
+
+    /// Does everything that there is to do. Loses nothing when it is not polled again.
+    fn poll<T>(&mut self, cx: &mut Context<'_>) -> Poll<End>
     where
         T: Deref<Target = str>,
         S: Socket<T>,
     {
-        let login = tokio::time::sleep(terms.auth_timeout);
-        tokio::pin!(login);
-        let mut waiting_for_login = !self.peer.is_logged_in();
-        let mut heartbeat = tokio::time::interval(terms.heartbeat_interval);
-        heartbeat.reset();
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut login, if waiting_for_login => {
-                    waiting_for_login = false;
-                    if !self.peer.is_logged_in() {
-                        let reason = format!("no login within {:?}", terms.auth_timeout);
-                        self.outbox().close(Close::new(CloseCode::LOGIN_TIMEOUT, reason));
-                    }
-                }
-                _ = heartbeat.tick() => {
-                    let silence = self.socket.silence();
-                    if silence >= terms.heartbeat_timeout {
-                        return End::Failed(SocketError {
-                            message: format!("not a byte from the peer for {silence:?}"),
-                            tell: Some(CloseCode::DEAD),
-                        });
-                    }
-                    self.ping_due = true;
-                }
-                () = terms.shutdown.cancelled(), if !self.draining => {
-                    self.draining = true;
-                    self.peer.stop_calls();
-                }
-                () = terms.kill.cancelled() => {
-                    self.outbox().close(shutting_down());
-                    return End::Closing;
-                }
-                // Last: a peer that floods uses up what tokio lets a task do at a time, and timers are part of that.
-                end = std::future::poll_fn(|cx| self.poll(cx)) => return end,
+        // First: a peer that floods uses up what tokio lets a task do at a time, and timers are part of that.
+        while let Poll::Ready(due) = self.heartbeat.poll(cx) {
+            if let Some(end) = self.strike(due) {
+                return Poll::Ready(end);
             }
+        }
+        self.exchange(cx)
+    }
+
+    /// Does what is due; says why the session must end, if it must.
+    fn strike<T>(&mut self, due: Due) -> Option<End>
+    where
+        T: Deref<Target = str>,
+        S: Socket<T>,
+    {
+        if due == Due::Login {
+            if !self.peer.is_logged_in() {
+                let reason = format!("no login within {:?}", self.terms.auth_timeout);
+                self.outbox().close(Close::new(CloseCode::LOGIN_TIMEOUT, reason));
+            }
+            return None;
+        }
+        let attention = self.attention();
+        let Some(silence) = self.heartbeat.silence(attention, self.socket.traffic()) else {
+            self.ping_due = true;
+            return None;
+        };
+        let (message, code) = match attention {
+            Attention::Writing => ("took not a byte of what waits for it", CloseCode::SLOW_CLIENT),
+            _ => ("not a byte from the peer", CloseCode::DEAD),
+        };
+        Some(End::Failed(SocketError { message: format!("{message} for {silence:?}"), tell: Some(code) }))
+    }
+
+    fn attention(&self) -> Attention {
+        if self.outbox().is_filling() {
+            Attention::Writing
+        } else if self.peer.is_logging_in() {
+            Attention::Elsewhere
+        } else {
+            Attention::Reading
         }
     }
 
-    /// Reads, dispatches and writes for as long as any of it goes on. Loses nothing when it is dropped.
-    fn poll<T>(&mut self, cx: &mut Context<'_>) -> Poll<End>
+    /// Reads, dispatches and writes for as long as any of it goes on.
+    fn exchange<T>(&mut self, cx: &mut Context<'_>) -> Poll<End>
     where
         T: Deref<Target = str>,
         S: Socket<T>,
@@ -212,7 +219,8 @@ impl<S> Session<S> {
                         return Poll::Ready(End::Closing);
                     }
                     if self.owes_nothing()
-                        && let Some(close) = self.peer.refusal().cloned().or(self.draining.then(shutting_down))
+                        && let Some(close) =
+                            self.peer.refusal().cloned().or(self.peer.is_draining().then(shutting_down))
                     {
                         self.outbox().close(close);
                         return Poll::Ready(End::Closing);
@@ -309,8 +317,22 @@ impl<S> Session<S> {
         self.peer.outbox()
     }
 
+    /// Ends what runs for the peer, and closes the socket.
+    async fn end<T>(mut self, end: End) -> Close
+    where
+        S: Socket<T>,
+    {
+        if matches!(end, End::Closing) {
+            wait_for_answers(&self.peer, &self.terms.kill).await;
+        }
+        self.peer.abandon();
+        let close = self.close_socket(end).await;
+        self.outbox().clear();
+        close
+    }
+
     /// Closes the socket in order, within a bounded time.
-    async fn finish<T>(mut self, end: End, kill: &CancellationToken) -> Close
+    async fn close_socket<T>(&mut self, end: End) -> Close
     where
         S: Socket<T>,
     {
@@ -324,6 +346,7 @@ impl<S> Session<S> {
             End::Failed(SocketError { message, tell: Some(code) }) => Close::new(code, message),
             End::Closing => self.outbox().closing().unwrap_or_else(shutting_down),
         };
+        let kill = self.terms.kill.clone();
         tokio::select! {
             _ = tokio::time::timeout(CLOSE_TIMEOUT, self.say_goodbye(&close)) => {}
             // What hangs at the very end of a shutdown is not waited for.
@@ -361,7 +384,7 @@ enum Reading {
     Ended(End),
 }
 
-fn shutting_down() -> Close {
+pub(crate) fn shutting_down() -> Close {
     Close::new(CloseCode::GOING_AWAY, "the server is shutting down")
 }
 

@@ -3,8 +3,8 @@
 //! One URL serves both: `GET` with an upgrade is a WebSocket (`websocket.rs`), `POST` is a call over HTTP
 //! (`http.rs`).
 
+mod buffered;
 mod http;
-mod metered;
 mod origin;
 mod websocket;
 

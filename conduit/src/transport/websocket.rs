@@ -1,11 +1,8 @@
 //! WebSocket on hyper's upgrade: the handshake, and the socket as a session's socket.
 
 use std::{
-    net::SocketAddr,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use axum::{
@@ -19,7 +16,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::{Sink, Stream};
-use hyper::upgrade::Upgraded;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::{
     WebSocketStream,
@@ -31,22 +28,18 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{
-    ServerState, login,
-    metered::{Meter, Metered},
-    peer_addr, refused, turned_away, unavailable,
-};
+use super::{ServerState, buffered::Buffered, login, peer_addr, refused, turned_away, unavailable};
 use crate::{
-    auth::Identity,
-    capacity::Seat,
     close::{Close, CloseCode},
+    config::ServerConfig,
     outbox::Text,
     server::Server,
     session::{Outgoing, Received, Socket, SocketError},
 };
 
-/// What a connection's buffer holds at rest. The read buffer of tungstenite's default is 128 KiB for each.
-const READ_BUFFER: usize = 4096;
+/// What a connection's buffer holds at rest. The read buffer of tungstenite's default is 128 KiB for each. Larger pieces
+/// are read by [`Buffered`].
+const READ_BUFFER: usize = 1024;
 
 /// How much is gathered before it is written although more is to come.
 const WRITE_BUFFER: usize = 64 * 1024;
@@ -79,25 +72,28 @@ pub(super) async fn upgrade(State(server): ServerState, mut request: Request) ->
         return unavailable("the server has as many connections as it may have");
     };
     let upgrade = hyper::upgrade::on(&mut request);
+    let connection = server.newcomer(peer, seat);
     tokio::spawn(async move {
-        match upgrade.await {
-            Ok(upgraded) => serve(server, peer, seat, identity, upgraded).await,
+        // In a box of its own, so that a connection does not hold the memory that its beginning takes.
+        match Box::pin(socket(upgrade, connection.server())).await {
+            Ok(socket) => connection.server().accept(connection, identity, socket).await,
             Err(error) => tracing::debug!(%error, "a WebSocket upgrade failed"),
         }
     });
     response
 }
 
-async fn serve(server: Server, peer: Option<SocketAddr>, seat: Seat, identity: Option<Identity>, upgraded: Upgraded) {
-    let limit = server.config().max_message_size;
+async fn socket(upgrade: OnUpgrade, server: Server) -> hyper::Result<Box<WsSocket>> {
+    let upgraded = upgrade.await?;
+    let ServerConfig { max_message_size: limit, buffer_size, .. } = *server.config();
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(limit))
         .max_frame_size(Some(limit));
-    let (stream, meter) = Metered::new(TokioIo::new(upgraded));
+    let stream = Buffered::new(TokioIo::new(upgraded), buffer_size);
     let inner = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-    server.accept(peer, seat, identity, WsSocket { inner, meter }).await;
+    Ok(Box::new(WsSocket { inner, held: None }))
 }
 
 fn subprotocol(headers: &HeaderMap) -> Option<&'static str> {
@@ -113,17 +109,14 @@ fn not_a_websocket() -> Response {
 
 /// A WebSocket as a session's socket.
 struct WsSocket {
-    inner: WebSocketStream<Metered<TokioIo<Upgraded>>>,
-    meter: Arc<Meter>,
+    inner: WebSocketStream<Buffered<TokioIo<Upgraded>>>,
+    /// The last message, if it was a large one.
+    held: Option<Bytes>,
 }
 
 impl Socket<Utf8Bytes> for WsSocket {
-    fn silence(&self) -> Duration {
-        self.meter.silence()
-    }
-
     fn traffic(&self) -> (u64, u64) {
-        self.meter.traffic()
+        self.inner.get_ref().traffic()
     }
 }
 
@@ -131,11 +124,29 @@ impl Stream for WsSocket {
     type Item = Result<Received<Utf8Bytes>, SocketError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(match ready!(Pin::new(&mut self.inner).poll_next(cx)) {
-            Some(Ok(message)) => Some(Ok(received(message))),
+        let next = Pin::new(&mut self.inner).poll_next(cx);
+        // The socket gives a buffer up that somebody else holds a part of, and takes a small one. Otherwise it would
+        // keep that of its largest message for good.
+        self.held = None;
+        Poll::Ready(match ready!(next) {
+            Some(Ok(message)) => {
+                if message.len() > READ_BUFFER {
+                    self.held = payload(&message);
+                }
+                Some(Ok(received(message)))
+            }
             Some(Err(error)) => Some(Err(socket_error(&error))),
             None => None,
         })
+    }
+}
+
+/// The bytes of a message; a handle, not a copy.
+fn payload(message: &Message) -> Option<Bytes> {
+    match message {
+        Message::Text(text) => Some(text.clone().into()),
+        Message::Binary(bytes) => Some(bytes.clone()),
+        _ => None,
     }
 }
 
