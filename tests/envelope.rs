@@ -161,9 +161,12 @@ async fn nesting_as_deep_as_it_goes_is_answered() {
     let server = serve(methods![add]).await;
     let mut peer = Peer::connect(&server).await;
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-    for depth in [100, 1000, 100_000] {
-        let request = format!(r#"{{"jsonrpc":"2.0","method":"add","params":{},"id":1}}"#, deep(depth));
-        assert_eq!(peer.ask(&request).await["error"]["code"], -32602, "{depth}");
-        assert_eq!(peer.ask(&deep(depth)).await[0]["error"]["code"], -32600, "{depth}");
+    let request = |depth| format!(r#"{{"jsonrpc":"2.0","method":"add","params":{},"id":1}}"#, deep(depth));
+    assert_eq!(peer.ask(&request(127)).await["error"]["code"], -32602);
+    assert_eq!(peer.ask(&deep(128)).await[0]["error"]["code"], -32600);
+    // Deeper than `max_depth`, the text is refused as a whole.
+    for depth in [129, 1000, 100_000] {
+        assert_eq!(peer.ask(&request(depth)).await["error"]["code"], -32600, "{depth}");
+        assert_eq!(peer.ask(&deep(depth)).await["error"]["code"], -32600, "{depth}");
     }
 }

@@ -832,7 +832,6 @@ async fn a_panic_in_a_startup_hook_frees_the_port() {
 }
 
 #[test]
-#[ignore = "a fault of conduit: a batch is bounded in calls, not in bytes"]
 fn who_never_reads_the_answer_of_a_batch_costs_no_more_than_a_queue() {
     alone("who_never_reads_the_answer_of_a_batch_costs_no_more_than_a_queue", async || {
         let server = start(builder(methods![add, megabyte]).open()).await;
@@ -853,7 +852,6 @@ fn who_never_reads_the_answer_of_a_batch_costs_no_more_than_a_queue() {
 }
 
 #[tokio::test]
-#[ignore = "a fault of conduit: pongs are not read while the queue is half full"]
 async fn who_reads_slowly_and_answers_pings_is_not_dead() {
     let builder = builder(methods![add, megabyte]).open().max_queue_bytes(8 * MIB);
     let builder = builder.heartbeat_interval(Duration::from_millis(100)).heartbeat_timeout(Duration::from_millis(500));
@@ -913,7 +911,6 @@ async fn what_a_panic_says_is_not_told_to_the_peer() {
 }
 
 #[tokio::test]
-#[ignore = "a fault of conduit: nothing is read from a peer while its hooks run"]
 async fn a_connect_hook_that_takes_its_time_is_no_death() {
     let gate = Gate::shut();
     let hook = Arc::clone(&gate);

@@ -13,7 +13,6 @@ use crate::{
     auth::{Credentials, Identity, Refusal, check_version},
     capacity::Seat,
     close::{Close, CloseCode},
-    config::ServerConfig,
     connection::{Connection, ConnectionId},
     dispatch::Reply,
     lifecycle::{self, Disconnected, Failure},
@@ -199,8 +198,7 @@ impl Server {
 
     fn make_connection(&self, peer: Option<SocketAddr>, seat: Option<Seat>) -> Connection {
         let id = ConnectionId(self.0.next_connection.fetch_add(1, Ordering::Relaxed));
-        let ServerConfig { max_in_flight, max_queue_bytes, .. } = self.0.config;
-        Connection::new(id, peer, seat, Arc::new(self.clone()), max_in_flight, max_queue_bytes)
+        Connection::new(id, peer, seat, Arc::new(self.clone()), &self.0.config)
     }
 }
 

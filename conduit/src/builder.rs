@@ -3,6 +3,7 @@
 use std::{
     any::{TypeId, type_name},
     fmt::Display,
+    num::NonZeroU32,
     sync::Arc,
     time::Duration,
 };
@@ -12,7 +13,7 @@ use futures_util::FutureExt;
 use crate::{
     auth::{Credentials, Identity},
     builtin,
-    config::{Password, ServerConfig},
+    config::{Password, ServerConfig, SlowClients},
     connection::Connection,
     context::{Call, State},
     discovery::Discovery,
@@ -23,6 +24,7 @@ use crate::{
     login::{Auth, LoginHook},
     macro_support::Registration,
     method::{MethodDescriptor, Service},
+    protocol::Limits,
     registry::Registry,
     server::{Server, States},
 };
@@ -289,8 +291,9 @@ impl ServerBuilder {
         self
     }
 
-    /// The largest message in bytes that is taken; 16 MiB by default. A larger one closes the connection with
-    /// 1009, and is answered with 413 over HTTP.
+    /// The largest message in bytes, both ways; 16 MiB by default. A larger one of a client closes the connection with
+    /// 1009, and is answered with 413 over HTTP. A call whose answer would be larger is answered with error -32008; in a
+    /// batch the answers count together. An event that would be larger is not sent.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.config.max_message_size = bytes;
         self
@@ -302,6 +305,13 @@ impl ServerBuilder {
         self
     }
 
+    /// How deep arrays and objects may lie inside one another, the request's own and that of a batch among them; 128 by
+    /// default, which is the most. A message that is nested deeper is answered with -32600.
+    pub fn max_depth(mut self, depth: usize) -> Self {
+        self.config.max_depth = depth;
+        self
+    }
+
     /// The most calls that may run at a time on a connection; 1024 by default. One more is answered with an
     /// error at once.
     pub fn max_in_flight(mut self, calls: usize) -> Self {
@@ -309,8 +319,40 @@ impl ServerBuilder {
         self
     }
 
+    /// How many messages a connection may send per second, and at once; without limit by default. A batch counts as
+    /// many as it holds. What is over it is not looked at and answered with error -32007, whose `data.retry_after_ms` says
+    /// when to try again.
+    pub fn max_messages_per_second(mut self, messages: u32) -> Self {
+        self.config.max_messages_per_second = self.rate("max_messages_per_second", messages);
+        self
+    }
+
+    /// How many bytes of messages a connection may send per second; without limit by default, 1,000,000,000 at most. At
+    /// once it may send as many, or one message of `max_message_size` where that is larger. What is over it is answered
+    /// as in [`max_messages_per_second`](Self::max_messages_per_second).
+    pub fn max_bytes_per_second(mut self, bytes: u32) -> Self {
+        self.config.max_bytes_per_second = self.rate("max_bytes_per_second", bytes);
+        self
+    }
+
+    fn rate(&mut self, setting: &str, rate: u32) -> Option<NonZeroU32> {
+        let rate = NonZeroU32::new(rate);
+        if rate.is_none() {
+            self.faults.push(format!("`{setting}` is 0: it must be at least 1; leave it out for no limit"));
+        }
+        rate
+    }
+
+    /// What becomes of a client that reads so slowly that its queue is full; [disconnected](SlowClients::Disconnect) by
+    /// default.
+    pub fn slow_clients(mut self, policy: SlowClients) -> Self {
+        self.config.slow_clients = policy;
+        self
+    }
+
     /// The most bytes that may wait to be sent to a connection; 64 MiB by default. A client that reads so
-    /// slowly that more would wait is disconnected with 4002.
+    /// slowly that more would wait is dealt with as [`slow_clients`](Self::slow_clients) says. One that takes not a byte
+    /// of what waits for `heartbeat_timeout` is disconnected with 4002.
     pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
         self.config.max_queue_bytes = bytes;
         self
@@ -354,7 +396,12 @@ impl ServerBuilder {
         }
         let discovery = Discovery::new(&config.name, &config.version, &registry)?;
         let auth = decide(&mut config, login)?;
-        let dispatcher = Dispatcher { registry, max_batch: config.max_batch, call_timeout: config.call_timeout };
+        let dispatcher = Dispatcher {
+            registry,
+            limits: Limits { batch: config.max_batch, depth: config.max_depth },
+            max_answer: config.max_message_size,
+            call_timeout: config.call_timeout,
+        };
         Ok(Server::assemble(config, auth, states, dispatcher, discovery, hooks))
     }
 }

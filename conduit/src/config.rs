@@ -2,7 +2,7 @@
 
 mod load;
 
-use std::{fmt, time::Duration};
+use std::{fmt, num::NonZeroU32, time::Duration};
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -53,13 +53,37 @@ pub struct ServerConfig {
     pub allowed_origins: Vec<String>,
     pub max_message_size: usize,
     pub max_batch: usize,
+    pub max_depth: usize,
     pub max_in_flight: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_messages_per_second: Option<NonZeroU32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_bytes_per_second: Option<NonZeroU32>,
     pub max_queue_bytes: usize,
+    pub slow_clients: SlowClients,
     #[serde(with = "humantime_serde", skip_serializing_if = "Option::is_none")]
     pub call_timeout: Option<Duration>,
     #[serde(with = "humantime_serde")]
     pub shutdown_deadline: Duration,
 }
+
+/// What becomes of a client whose queue of `max_queue_bytes` is full because it reads too slowly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlowClients {
+    /// It is disconnected with 4002.
+    #[default]
+    Disconnect,
+    /// The oldest events that wait for it are dropped, and [counted](crate::Counters::events_dropped). Answers and calls
+    /// are never dropped: a client whose queue is full of these is disconnected.
+    DropOldestEvents,
+}
+
+/// How deep the JSON parser goes.
+const MAX_DEPTH: usize = 128;
+
+/// Beyond a byte each nanosecond the clock can't tell.
+const MAX_BYTES_PER_SECOND: u32 = 1_000_000_000;
 
 /// A secret that logs don't show.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,8 +127,12 @@ impl Default for ServerConfig {
             allowed_origins: Vec::new(),
             max_message_size: 16 * 1024 * 1024,
             max_batch: 1000,
+            max_depth: MAX_DEPTH,
             max_in_flight: 1024,
+            max_messages_per_second: None,
+            max_bytes_per_second: None,
             max_queue_bytes: 64 * 1024 * 1024,
+            slow_clients: SlowClients::Disconnect,
             call_timeout: None,
             shutdown_deadline: Duration::from_secs(30),
         }
@@ -121,11 +149,19 @@ impl ServerConfig {
             ("buffer_size", self.buffer_size),
             ("max_message_size", self.max_message_size),
             ("max_batch", self.max_batch),
+            ("max_depth", self.max_depth),
             ("max_in_flight", self.max_in_flight),
             ("max_queue_bytes", self.max_queue_bytes),
         ];
         for (key, _) in sizes.iter().filter(|(_, size)| *size == 0) {
             faults.push(format!("`{key}` is 0: it must be at least 1"));
+        }
+        if self.max_depth > MAX_DEPTH {
+            faults.push(format!("`max_depth` is {}: it can be at most {MAX_DEPTH}", self.max_depth));
+        }
+        if self.max_bytes_per_second.is_some_and(|rate| rate.get() > MAX_BYTES_PER_SECOND) {
+            let rate = self.max_bytes_per_second.map_or(0, NonZeroU32::get);
+            faults.push(format!("`max_bytes_per_second` is {rate}: it can be at most {MAX_BYTES_PER_SECOND}"));
         }
         let times = [
             ("auth_timeout", Some(self.auth_timeout)),

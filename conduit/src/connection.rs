@@ -19,6 +19,7 @@ use crate::{
     auth::Identity,
     capacity::Seat,
     close::{Close, CloseCode},
+    config::ServerConfig,
     context::Lend,
     dispatch::Peer,
     error::{Error, ErrorKind, Result},
@@ -27,8 +28,9 @@ use crate::{
     method::MethodMeta,
     outbox::{Outbox, Text},
     params,
-    payload::event_text,
+    payload::{event_text, within},
     protocol::{ErrorCode, ErrorObject, Id, Response, request_text},
+    rate::Rates,
 };
 
 /// The number of a connection, unique within its server for as long as the program runs.
@@ -62,6 +64,8 @@ struct Inner {
     refusal: OnceLock<Close>,
     in_flight: Arc<InFlight>,
     outbox: Outbox,
+    rates: Option<Box<Rates>>,
+    max_message_size: usize,
     /// The server's own calls that the peer has not answered yet.
     asked: Asked,
     connected_at: SystemTime,
@@ -81,8 +85,7 @@ impl Connection {
         peer_addr: Option<SocketAddr>,
         seat: Option<Seat>,
         home: Arc<dyn Lend>,
-        max_in_flight: usize,
-        max_queue_bytes: usize,
+        config: &ServerConfig,
     ) -> Self {
         Self(Arc::new(Inner {
             id,
@@ -93,8 +96,10 @@ impl Connection {
             hooks: tokio::sync::Mutex::default(),
             identity: OnceLock::new(),
             refusal: OnceLock::new(),
-            in_flight: Arc::new(InFlight::new(max_in_flight)),
-            outbox: Outbox::new(max_queue_bytes),
+            in_flight: Arc::new(InFlight::new(config.max_in_flight)),
+            outbox: Outbox::new(config.max_queue_bytes, config.slow_clients),
+            rates: Rates::new(config),
+            max_message_size: config.max_message_size,
             asked: Asked::default(),
             connected_at: SystemTime::now(),
             latency: AtomicU64::new(0),
@@ -145,6 +150,7 @@ impl Connection {
             messages_out: of(messages_out),
             bytes_in: of(bytes_in),
             bytes_out: of(bytes_out),
+            events_dropped: self.0.outbox.dropped(),
         }
     }
 
@@ -181,9 +187,9 @@ impl Connection {
     /// Sends an event to this peer; says whether it was queued. A connection that is not logged in, or is
     /// closing, takes none.
     ///
-    /// A payload that can't be written as JSON is logged and not sent.
+    /// A payload that can't be written as JSON, or is over `max_message_size` when it is, is logged and not sent.
     pub fn send<T: Serialize + ?Sized>(&self, event: &str, payload: &T) -> bool {
-        match event_text(event, payload) {
+        match event_text(event, payload, self.0.max_message_size) {
             Ok(text) => self.is_logged_in() && self.push_event(text),
             Err(error) => {
                 tracing::error!(%error, "an event can't be sent");
@@ -243,6 +249,7 @@ impl Connection {
         };
         let text = request_text(method, params.as_deref(), Some(&waiting.id.into()))
             .map_err(|error| Error::new(ErrorKind::Encode, error.to_string()))?;
+        let text = within(text, method, self.0.max_message_size)?;
         if !self.0.outbox.push(Text::Own(text)) {
             return Err(closed());
         }
@@ -396,6 +403,10 @@ impl Peer for Connection {
         &self.0.in_flight
     }
 
+    fn may_send(&self, messages: usize, bytes: usize) -> Result<(), ErrorObject> {
+        self.0.rates.as_ref().map_or(Ok(()), |rates| rates.admit(messages, bytes))
+    }
+
     fn settle(&self, response: Response<'_>) -> bool {
         self.0.asked.settle(response)
     }
@@ -426,6 +437,8 @@ pub struct Counters {
     pub bytes_in: u64,
     /// Bytes that the peer was sent.
     pub bytes_out: u64,
+    /// Events that were dropped because the peer read too slowly; see [`SlowClients`](crate::SlowClients).
+    pub events_dropped: u64,
 }
 
 #[derive(Default)]

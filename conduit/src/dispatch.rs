@@ -9,7 +9,10 @@ use std::{
     future::poll_fn,
     panic::AssertUnwindSafe,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -25,8 +28,8 @@ use crate::{
     method::{MethodMeta, Running},
     panics::panicked,
     protocol::{
-        ErrorCode, ErrorObject, Id, Incoming, Invalid, Message, Request, Response, batch_text, error_text,
-        parse_at_most, request_text,
+        ErrorCode, ErrorObject, Id, Incoming, Invalid, Limits, Message, Request, Response, batch_text, error_text,
+        parse_within, request_text,
     },
     registry::{Registry, Target},
 };
@@ -42,6 +45,9 @@ pub(crate) trait Peer: Lend {
     /// Says why it may not call this method, or send this event, if it may not.
     fn may_call(&self, method: &MethodMeta, name: &str) -> Result<(), ErrorObject>;
 
+    /// Says why it may not send so many messages, of so many bytes together, now, if it may not.
+    fn may_send(&self, messages: usize, bytes: usize) -> Result<(), ErrorObject>;
+
     /// Gives a response to the call that waits for it; says whether one does.
     fn settle(&self, response: Response<'_>) -> bool;
 }
@@ -50,7 +56,9 @@ pub(crate) trait Peer: Lend {
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
     pub(crate) registry: Registry,
-    pub(crate) max_batch: usize,
+    pub(crate) limits: Limits,
+    /// The size in bytes that an answer may have.
+    pub(crate) max_answer: usize,
     /// The limit of calls whose method names none.
     pub(crate) call_timeout: Option<Duration>,
 }
@@ -71,6 +79,35 @@ pub(crate) enum Pending {
     Batch(Vec<Entry>),
 }
 
+/// What the text says that a message came in.
+struct Arrival {
+    room: Room,
+    /// Why no request in it is served, if none is.
+    refusal: Option<ErrorObject>,
+}
+
+/// How many bytes an answer may have.
+#[derive(Clone)]
+enum Room {
+    One(usize),
+    /// The answers of a batch together: they leave in one message. What is left is here.
+    Shared(Arc<AtomicUsize>),
+}
+
+impl Room {
+    /// Whether an answer fits, which takes its room.
+    fn take(&self, bytes: usize) -> bool {
+        match self {
+            Self::One(room) => bytes <= *room,
+            Self::Shared(room) => {
+                // With the comma or bracket behind it.
+                let take = |room: usize| room.checked_sub(bytes + 1);
+                room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+            }
+        }
+    }
+}
+
 /// One entry of a batch.
 pub(crate) enum Entry {
     Ended(Option<String>),
@@ -88,20 +125,32 @@ pub(crate) struct PendingCall {
 impl Dispatcher {
     /// Takes one text of a peer.
     pub(crate) fn dispatch<P: Peer + 'static>(&self, text: &str, peer: &Arc<P>) -> Reply {
-        match parse_at_most(text, self.max_batch) {
-            Incoming::Single(message) => match self.message(message, peer) {
-                Entry::Ended(None) => Reply::None,
-                Entry::Ended(Some(text)) => Reply::Ready(text),
-                Entry::Running(call) => Reply::Pending(Pending::One(call)),
-            },
-            Incoming::Batch(messages) => self.batch(messages, peer),
+        match parse_within(text, &self.limits) {
+            Incoming::Single(message) => {
+                let arrival = Arrival { room: Room::One(self.max_answer), refusal: peer.may_send(1, text.len()).err() };
+                match self.message(message, peer, &arrival) {
+                    Entry::Ended(None) => Reply::None,
+                    Entry::Ended(Some(text)) => Reply::Ready(text),
+                    Entry::Running(call) => Reply::Pending(Pending::One(call)),
+                }
+            }
+            Incoming::Batch(messages) => {
+                let refusal = peer.may_send(messages.len(), text.len()).err();
+                let room = Room::Shared(Arc::new(AtomicUsize::new(self.max_answer)));
+                self.batch(messages, peer, &Arrival { room, refusal })
+            }
         }
     }
 
     /// "The Server MAY process a batch rpc call as a set of concurrent tasks" (JSON-RPC 2.0, 6): every entry
     /// is polled once here, and those that take time go on side by side. Answers keep the order of the calls.
-    fn batch<P: Peer + 'static>(&self, messages: Vec<Result<Message<'_>, Invalid>>, peer: &Arc<P>) -> Reply {
-        let entries: Vec<Entry> = messages.into_iter().map(|message| self.message(message, peer)).collect();
+    fn batch<P: Peer + 'static>(
+        &self,
+        messages: Vec<Result<Message<'_>, Invalid>>,
+        peer: &Arc<P>,
+        arrival: &Arrival,
+    ) -> Reply {
+        let entries: Vec<Entry> = messages.into_iter().map(|message| self.message(message, peer, arrival)).collect();
         if entries.iter().any(|entry| matches!(entry, Entry::Running(_))) {
             return Reply::Pending(Pending::Batch(entries));
         }
@@ -111,9 +160,17 @@ impl Dispatcher {
         }
     }
 
-    fn message<P: Peer + 'static>(&self, message: Result<Message<'_>, Invalid>, peer: &Arc<P>) -> Entry {
+    fn message<P: Peer + 'static>(
+        &self,
+        message: Result<Message<'_>, Invalid>,
+        peer: &Arc<P>,
+        arrival: &Arrival,
+    ) -> Entry {
         match message {
-            Ok(Message::Request(request)) => self.request(request, peer),
+            Ok(Message::Request(request)) => match &arrival.refusal {
+                None => self.request(request, peer, &arrival.room),
+                Some(error) => Entry::Ended(self.refuse(&request, error)),
+            },
             Ok(Message::Response(response)) => {
                 if !peer.settle(response) {
                     tracing::debug!("a response to no call that waits, ignored");
@@ -124,7 +181,15 @@ impl Dispatcher {
         }
     }
 
-    fn request<P: Peer + 'static>(&self, request: Request<'_>, peer: &Arc<P>) -> Entry {
+    /// The answer to a request that is not even looked up.
+    fn refuse(&self, request: &Request<'_>, error: &ErrorObject) -> Option<String> {
+        if request.id.is_none() && self.registry.is_event(&request.method) {
+            return Some(event_failed(&request.method, error));
+        }
+        refusal(request.id.as_ref(), error)
+    }
+
+    fn request<P: Peer + 'static>(&self, request: Request<'_>, peer: &Arc<P>, room: &Room) -> Entry {
         let target = match self.registry.find(&request.method) {
             Ok(target) => target,
             Err(error) => return Entry::Ended(refusal(request.id.as_ref(), &error)),
@@ -133,7 +198,7 @@ impl Dispatcher {
         let lender: Arc<dyn Lend> = Arc::<P>::clone(peer);
         let call = Call::new(request.id, target.name(&request.method), deadline.map(Instant::into_std), lender);
         let came = tracing::enabled!(target: LOG, tracing::Level::DEBUG).then(Instant::now);
-        let owed = Owed { call, is_event: target.is_event(), came };
+        let owed = Owed { call, is_event: target.is_event(), came, room: room.clone() };
         let mut running = match start(target, request.params, peer, &owed.call) {
             Ok(running) => running,
             Err(error) => return Entry::Ended(owed.answer(Err(error))),
@@ -230,6 +295,7 @@ struct Owed {
     is_event: bool,
     /// When it came, if the log wants to know how long it took.
     came: Option<Instant>,
+    room: Room,
 }
 
 impl Owed {
@@ -251,11 +317,29 @@ impl Owed {
     fn answer(&self, result: Result<String, ErrorObject>) -> Option<String> {
         self.log(&result);
         match (self.call.id(), result) {
-            (Some(_), Ok(text)) => Some(text),
+            (Some(_), Ok(text)) if self.room.take(text.len()) => Some(text),
+            (Some(id), Ok(text)) => Some(error_text(id, &self.too_large(text.len()))),
             (None, Err(error)) if self.is_event => Some(event_failed(self.call.method(), &error)),
             (None, Ok(_)) => None,
             (id, Err(error)) => refusal(id, &error),
         }
+    }
+}
+
+impl Owed {
+    #[cold]
+    fn too_large(&self, bytes: usize) -> ErrorObject {
+        let method = self.call.method();
+        let message = match &self.room {
+            Room::One(room) => format!(
+                "`{method}` has run, and its answer of {bytes} bytes is over the {room} that a message may have"
+            ),
+            Room::Shared(_) => format!(
+                "`{method}` has run, and its answer of {bytes} bytes does not fit into one message with the others of \
+                 the batch"
+            ),
+        };
+        ErrorObject::with_code(ErrorCode::AnswerTooLarge, message)
     }
 }
 

@@ -78,6 +78,7 @@ mod outbox;
 mod panics;
 mod params;
 mod payload;
+mod rate;
 mod registry;
 mod rpc_error;
 mod running;
@@ -209,7 +210,7 @@ pub use conduit_macros::on;
 ///
 pub use conduit_macros::rpc;
 
-pub use config::{Password, ServerConfig};
+pub use config::{Password, ServerConfig, SlowClients};
 pub use connection::{Connection, ConnectionId, Counters};
 pub use context::{Call, State};
 pub use description::MethodDescription;

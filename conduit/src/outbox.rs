@@ -9,7 +9,10 @@ use std::{
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
-use crate::close::{Close, CloseCode};
+use crate::{
+    close::{Close, CloseCode},
+    config::SlowClients,
+};
 
 /// Filled by whoever has something for the peer, emptied by the task that owns the socket.
 #[derive(Debug)]
@@ -17,6 +20,7 @@ pub(crate) struct Outbox {
     queue: Mutex<Queue>,
     waker: AtomicWaker,
     limit: usize,
+    policy: SlowClients,
 }
 
 /// A text on its way out.
@@ -24,7 +28,7 @@ pub(crate) struct Outbox {
 pub(crate) enum Text {
     /// For this peer alone.
     Own(String),
-    /// The same bytes for many peers, written once; they are UTF-8.
+    /// An event: the same bytes for many peers, written once; they are UTF-8.
     Shared(Bytes),
 }
 
@@ -41,6 +45,10 @@ impl Text {
         }
     }
 
+    fn is_event(&self) -> bool {
+        matches!(self, Self::Shared(_))
+    }
+
     /// The memory that it holds.
     fn size(&self) -> usize {
         match self {
@@ -54,6 +62,10 @@ impl Text {
 struct Queue {
     texts: VecDeque<Text>,
     bytes: usize,
+    /// How many of the bytes are events.
+    events: usize,
+    /// Events that were dropped.
+    dropped: u64,
     /// Sent after what is queued.
     close: Option<Close>,
     /// Whether nothing is taken any more.
@@ -62,34 +74,46 @@ struct Queue {
 
 impl Outbox {
     /// A queue of at most `limit` bytes of text.
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { queue: Mutex::default(), waker: AtomicWaker::new(), limit }
+    pub(crate) fn new(limit: usize, policy: SlowClients) -> Self {
+        Self { queue: Mutex::default(), waker: AtomicWaker::new(), limit, policy }
     }
 
     /// Queues a text. Says whether it was taken: a connection that is closing takes no more.
     ///
-    /// A peer whose queue runs over is disconnected, and what it had not read is dropped: bounding messages
-    /// instead of bytes lets one client that never reads fill the memory.
+    /// A peer whose queue runs over is disconnected, and what it had not read is dropped, unless the policy is to drop
+    /// events alone: bounding messages instead of bytes lets one client that never reads fill the memory.
     pub(crate) fn push(&self, text: Text) -> bool {
         let text = text.without_spare_room();
         let mut queue = self.lock();
         if queue.sealed {
             return false;
         }
+        let mut taken = true;
         // An empty queue takes a text of any size, or an answer over the limit could never be sent.
-        if queue.bytes > 0 && queue.bytes + text.size() > self.limit {
-            let reason =
-                format!("reads too slowly: {} bytes are waiting, {} may", queue.bytes + text.size(), self.limit);
-            let close = queue.close.take().unwrap_or_else(|| Close::new(CloseCode::SLOW_CLIENT, reason));
-            *queue = Queue { close: Some(close), sealed: true, ..Queue::default() };
+        if queue.bytes > 0 && queue.bytes + text.size() > self.limit && !self.make_room(&mut queue, text.size()) {
+            taken = false;
+            if self.policy == SlowClients::DropOldestEvents && text.is_event() {
+                queue.dropped += 1;
+            } else {
+                queue.overflow(text.size(), self.limit);
+            }
         } else {
-            queue.bytes += text.size();
-            queue.texts.push_back(text);
+            queue.push(text);
         }
-        let taken = !queue.sealed;
         drop(queue);
         self.waker.wake();
         taken
+    }
+
+    /// Drops the oldest events until there is room for so many bytes, if the policy is to; says whether there is.
+    fn make_room(&self, queue: &mut Queue, wanted: usize) -> bool {
+        let keep = self.limit.saturating_sub(wanted);
+        if self.policy != SlowClients::DropOldestEvents || queue.bytes - queue.events > keep {
+            return false;
+        }
+        // More than is needed, so that not every event of a flood looks through the queue.
+        queue.drop_events_down_to(keep - keep / 8);
+        true
     }
 
     /// Closes the connection once what is queued has been sent: what is queued until the connection's task sees to
@@ -103,7 +127,7 @@ impl Outbox {
     pub(crate) fn clear(&self) {
         let mut queue = self.lock();
         let texts = std::mem::take(&mut queue.texts);
-        queue.bytes = 0;
+        (queue.bytes, queue.events) = (0, 0);
         drop(queue);
         drop(texts);
     }
@@ -118,10 +142,12 @@ impl Outbox {
     }
 
     pub(crate) fn pop(&self) -> Option<Text> {
-        let mut queue = self.lock();
-        let text = queue.texts.pop_front()?;
-        queue.bytes -= text.size();
-        Some(text)
+        self.lock().pop()
+    }
+
+    /// How many events were dropped.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.lock().dropped
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -147,6 +173,48 @@ impl Outbox {
     }
 }
 
+impl Queue {
+    fn push(&mut self, text: Text) {
+        self.count(&text, usize::wrapping_add);
+        self.texts.push_back(text);
+    }
+
+    fn pop(&mut self) -> Option<Text> {
+        let text = self.texts.pop_front()?;
+        self.count(&text, usize::wrapping_sub);
+        Some(text)
+    }
+
+    fn count(&mut self, text: &Text, change: fn(usize, usize) -> usize) {
+        self.bytes = change(self.bytes, text.size());
+        if text.is_event() {
+            self.events = change(self.events, text.size());
+        }
+    }
+
+    fn drop_events_down_to(&mut self, bytes: usize) {
+        let mut excess = self.bytes.saturating_sub(bytes);
+        let mut texts = std::mem::take(&mut self.texts);
+        texts.retain(|text| {
+            let drops = excess > 0 && text.is_event();
+            if drops {
+                excess = excess.saturating_sub(text.size());
+                self.count(text, usize::wrapping_sub);
+                self.dropped += 1;
+            }
+            !drops
+        });
+        self.texts = texts;
+    }
+
+    /// Lets everything go, and has the connection closed.
+    fn overflow(&mut self, wanted: usize, limit: usize) {
+        let reason = format!("reads too slowly: {} bytes are waiting, {limit} may", self.bytes + wanted);
+        let close = self.close.take().unwrap_or_else(|| Close::new(CloseCode::SLOW_CLIENT, reason));
+        *self = Self { close: Some(close), sealed: true, dropped: self.dropped, ..Self::default() };
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,7 +225,7 @@ mod tests {
 
     #[test]
     fn texts_leave_in_the_order_in_which_they_came() {
-        let outbox = Outbox::new(100);
+        let outbox = Outbox::new(100, SlowClients::Disconnect);
         assert!(outbox.push(text("a")) && outbox.push(text("b")));
         assert!(matches!(outbox.pop(), Some(Text::Own(text)) if text == "a"));
         assert!(matches!(outbox.pop(), Some(Text::Own(text)) if text == "b"));
@@ -166,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_queue_that_runs_over_closes_the_connection_and_lets_go_of_the_memory() {
-        let outbox = Outbox::new(10);
+        let outbox = Outbox::new(10, SlowClients::Disconnect);
         assert!(outbox.push(text("12345678")));
         assert!(!outbox.push(text("9012345")));
         assert_eq!(outbox.closing().unwrap().code, CloseCode::SLOW_CLIENT);
@@ -176,14 +244,46 @@ mod tests {
 
     #[test]
     fn an_answer_over_the_limit_can_be_sent_alone() {
-        let outbox = Outbox::new(10);
+        let outbox = Outbox::new(10, SlowClients::Disconnect);
         assert!(outbox.push(text("12345678901234567890")));
         assert_eq!(outbox.closing(), None);
     }
 
     #[test]
+    fn the_oldest_events_make_room_and_answers_stay() {
+        let outbox = Outbox::new(100, SlowClients::DropOldestEvents);
+        let event = |n: u8| Text::Shared(Bytes::from(vec![n; 20]));
+        assert!(outbox.push(text("answer 1")));
+        assert!((1..=20).all(|n| outbox.push(event(n))), "each is taken");
+        assert!(outbox.push(text("answer 2")));
+        let mut left = Vec::new();
+        while let Some(text) = outbox.pop() {
+            left.push(match text {
+                Text::Own(text) => text,
+                Text::Shared(event) => event[0].to_string(),
+            });
+        }
+        assert_eq!(left.first().map(String::as_str), Some("answer 1"));
+        assert_eq!(left.last().map(String::as_str), Some("answer 2"));
+        let events: Vec<u64> = left.iter().filter_map(|text| text.parse().ok()).collect();
+        assert!(events.is_sorted() && events.last() == Some(&20), "{events:?}");
+        assert_eq!(outbox.dropped() + events.len() as u64, 20);
+        assert_eq!(outbox.closing(), None);
+    }
+
+    #[test]
+    fn a_queue_full_of_answers_takes_no_event_and_an_answer_more_closes_it() {
+        let outbox = Outbox::new(10, SlowClients::DropOldestEvents);
+        assert!(outbox.push(text("12345678")));
+        assert!(!outbox.push(Text::Shared(Bytes::from_static(b"12345678"))));
+        assert_eq!((outbox.dropped(), outbox.closing()), (1, None));
+        assert!(!outbox.push(text("12345678")));
+        assert_eq!(outbox.closing().unwrap().code, CloseCode::SLOW_CLIENT);
+    }
+
+    #[test]
     fn the_first_reason_to_close_stays() {
-        let outbox = Outbox::new(10);
+        let outbox = Outbox::new(10, SlowClients::Disconnect);
         outbox.close(Close::new(CloseCode::GOING_AWAY, "bye"));
         outbox.close(Close::new(CloseCode::NORMAL, "again"));
         assert_eq!(outbox.closing().unwrap().code, CloseCode::GOING_AWAY);

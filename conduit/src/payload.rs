@@ -12,7 +12,10 @@ use crate::{
 /// The text of an event: a notification whose method is the event's name.
 ///
 /// JSON-RPC params are objects or arrays: a payload of any other kind travels as the only item of an array.
-pub(crate) fn event_text<T: Serialize + ?Sized>(event: &str, payload: &T) -> Result<Bytes> {
+///
+/// # Errors
+/// A payload that can't be written as JSON, and a text of more than `limit` bytes.
+pub(crate) fn event_text<T: Serialize + ?Sized>(event: &str, payload: &T, limit: usize) -> Result<Bytes> {
     let failed = |error| {
         Error::new(ErrorKind::Encode, format!("the payload of `{event}` can't be written as JSON: {error}"))
             .with_source(error)
@@ -23,8 +26,19 @@ pub(crate) fn event_text<T: Serialize + ?Sized>(event: &str, payload: &T) -> Res
         Some(b'n') => request_text::<RawValue>(event, None, None),
         _ => request_text(event, Some(&[&*raw]), None),
     };
+    let text = within(text.map_err(failed)?, event, limit)?;
     // Without the spare room of the buffer that it was written to: it may wait in many queues for long.
-    text.map(|text| Bytes::from(text.into_boxed_str().into_boxed_bytes())).map_err(failed)
+    Ok(Bytes::from(text.into_boxed_str().into_boxed_bytes()))
+}
+
+/// The text, unless it is larger than a message may be.
+pub(crate) fn within(text: String, name: &str, limit: usize) -> Result<String> {
+    if text.len() > limit {
+        let message =
+            format!("`{name}` would be a message of {} bytes, over `max_message_size`, which is {limit}", text.len());
+        return Err(Error::new(ErrorKind::Encode, message));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -35,10 +49,19 @@ mod tests {
 
     #[test]
     fn payloads_of_every_kind_are_params() {
-        let text = |payload| String::from_utf8(event_text("tick", &payload).unwrap().to_vec()).unwrap();
+        let text = |payload| String::from_utf8(event_text("tick", &payload, 100).unwrap().to_vec()).unwrap();
         assert_eq!(text(json!({"n": 1})), r#"{"jsonrpc":"2.0","method":"tick","params":{"n":1}}"#);
         assert_eq!(text(json!([1, 2])), r#"{"jsonrpc":"2.0","method":"tick","params":[1,2]}"#);
         assert_eq!(text(json!("a")), r#"{"jsonrpc":"2.0","method":"tick","params":["a"]}"#);
         assert_eq!(text(json!(null)), r#"{"jsonrpc":"2.0","method":"tick"}"#);
+    }
+
+    #[test]
+    fn an_event_over_the_limit_is_an_error_that_names_it() {
+        let error = event_text("tick", &"x".repeat(100), 100).unwrap_err().to_string();
+        assert!(
+            error.starts_with("`tick` would be a message of 147 bytes, over `max_message_size`, which is 100"),
+            "{error}"
+        );
     }
 }

@@ -157,6 +157,11 @@ impl Registry {
         }
     }
 
+    /// Whether a handler takes events of this name.
+    pub(crate) fn is_event(&self, name: &str) -> bool {
+        !self.methods.contains_key(name) && (self.events.contains_key(name) || self.events.contains_key(FALLBACK))
+    }
+
     #[cold]
     fn not_found(&self, name: &str) -> ErrorObject {
         let shown: String = name.chars().take(100).collect();

@@ -71,6 +71,10 @@ fn typed(default: Option<&Value>, text: &str) -> Result<Value, &'static str> {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Ok(Value::Array(items.map(Value::from).collect()))
         }
+        // A setting that is off unless it is set: the text says of what kind it is.
+        None if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Ok(text.parse().map_or_else(|_| Value::from(text), Value::Integer))
+        }
         _ => Ok(Value::from(text)),
     }
 }

@@ -36,11 +36,15 @@ pub enum ErrorCode {
     ShuttingDown,
     /// The caller is known and has none of the roles that may call the method.
     Forbidden,
+    /// The connection sends more than it may; `data.retry_after_ms` says when to try again.
+    RateLimited,
+    /// The call has run, and its answer is larger than a message may be.
+    AnswerTooLarge,
 }
 
 impl ErrorCode {
     /// Every code of the list.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::ParseError,
         Self::InvalidRequest,
         Self::MethodNotFound,
@@ -52,6 +56,8 @@ impl ErrorCode {
         Self::Cancelled,
         Self::ShuttingDown,
         Self::Forbidden,
+        Self::RateLimited,
+        Self::AnswerTooLarge,
     ];
 
     /// The number on the wire.
@@ -69,6 +75,8 @@ impl ErrorCode {
             Self::Cancelled => -32004,
             Self::ShuttingDown => -32005,
             Self::Forbidden => -32006,
+            Self::RateLimited => -32007,
+            Self::AnswerTooLarge => -32008,
         }
     }
 

@@ -11,6 +11,7 @@
 //! | `error.rs` | Error object and its codes |
 //! | `parse.rs` | one incoming text: a message, a batch, or what is wrong with it |
 
+mod depth;
 mod error;
 mod id;
 mod parse;
@@ -19,6 +20,6 @@ mod response;
 
 pub use error::{ErrorCode, ErrorObject};
 pub use id::Id;
-pub use parse::{Incoming, Invalid, Message, parse, parse_at_most};
+pub use parse::{Incoming, Invalid, Limits, Message, parse, parse_within};
 pub use request::{Request, request_text};
 pub use response::{Response, batch_text, error_text, result_text};

@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{ErrorCode, ErrorObject, Id, Request, Response};
+use super::{ErrorCode, ErrorObject, Id, Request, Response, depth};
 
 /// What one text holds.
 #[derive(Debug)]
@@ -49,15 +49,34 @@ pub struct Invalid {
 /// ```
 #[must_use]
 pub fn parse(text: &str) -> Incoming<'_> {
-    parse_at_most(text, usize::MAX)
+    parse_within(text, &Limits { batch: usize::MAX, depth: usize::MAX })
 }
 
-/// [`parse`] for peers that are not trusted: a batch of more than `max_batch` entries is wrong as a whole, and no more
-/// of them than that are kept while it is read.
+/// What a text of a peer that is not trusted may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Entries of a batch. No more of them than that are kept while it is read.
+    pub batch: usize,
+    /// Arrays and objects inside one another, the request's own and that of a batch among them.
+    pub depth: usize,
+}
+
+/// [`parse`] for peers that are not trusted: a text over a limit is wrong as a whole.
 #[must_use]
-pub fn parse_at_most(text: &str, max_batch: usize) -> Incoming<'_> {
+pub fn parse_within<'a>(text: &'a str, limits: &Limits) -> Incoming<'a> {
+    if depth::is_over(text, limits.depth) {
+        // What is no JSON is told so first.
+        let invalid = match serde_json::from_str::<&RawValue>(text) {
+            Err(error) => not_json(&error),
+            Ok(_) => {
+                let why = format!("arrays and objects lie inside one another more than {} deep", limits.depth);
+                no_message(Id::NULL, why)
+            }
+        };
+        return Incoming::Single(Err(invalid));
+    }
     match text.trim_start_matches([' ', '\t', '\r', '\n']).as_bytes().first() {
-        Some(b'[') => batch(text, max_batch),
+        Some(b'[') => batch(text, limits.batch),
         _ => Incoming::Single(message(text)),
     }
 }
