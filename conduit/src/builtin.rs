@@ -1,6 +1,6 @@
 //! The methods that every server has. They are `#[rpc]` functions like any other, so `listall` lists them too.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
@@ -10,6 +10,7 @@ use crate::{
     Connection, RpcError, Server,
     auth::{Credentials, Refusal},
     description::MethodDescription,
+    discovery::Documents,
     macro_support::schemars,
     method::MethodDescriptor,
     methods,
@@ -25,13 +26,13 @@ pub(crate) fn methods() -> Vec<MethodDescriptor> {
 /// List all methods that the caller may call: name, description, argument and result schemas, errors, sorted by name.
 #[rpc(name = "listall", builtin)]
 async fn listall(server: &Server, client: &Connection) -> Result<List, ErrorObject> {
-    Ok(List(server.documents(client)?.list))
+    Ok(List(server.documents(client)?))
 }
 
 /// Describe the service as an OpenRPC 1.4 document.
 #[rpc(name = "rpc.discover", builtin)]
 async fn discover(server: &Server, client: &Connection) -> Result<OpenRpc, ErrorObject> {
-    Ok(OpenRpc(server.documents(client)?.openrpc))
+    Ok(OpenRpc(server.documents(client)?))
 }
 
 /// Log in with the server's token. Methods that are not public can be called from then on.
@@ -134,8 +135,13 @@ impl JsonSchema for CallId {
 }
 
 /// A list of [`MethodDescription`]s that is written already.
-#[derive(Serialize)]
-struct List(Box<RawValue>);
+struct List(Arc<Documents>);
+
+impl Serialize for List {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.list.serialize(serializer)
+    }
+}
 
 impl JsonSchema for List {
     fn schema_name() -> Cow<'static, str> {
@@ -148,8 +154,13 @@ impl JsonSchema for List {
 }
 
 /// An OpenRPC document that is written already.
-#[derive(Serialize)]
-struct OpenRpc(Box<RawValue>);
+struct OpenRpc(Arc<Documents>);
+
+impl Serialize for OpenRpc {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.openrpc.serialize(serializer)
+    }
+}
 
 impl JsonSchema for OpenRpc {
     fn schema_name() -> Cow<'static, str> {

@@ -173,8 +173,8 @@ impl Connection {
         Some(Duration::from_nanos(self.0.latency.load(Ordering::Relaxed))).filter(|latency| !latency.is_zero())
     }
 
-    /// Whether the peer's roles let it call the method. Discovery tells it of these alone.
-    pub(crate) fn has_role_for(&self, method: &MethodMeta) -> bool {
+    /// Whether the peer's roles let it call the method.
+    fn has_role_for(&self, method: &MethodMeta) -> bool {
         let has = |role: &&str| self.identity().is_some_and(|identity| identity.has_role(role));
         method.allow.is_empty() || method.allow.iter().any(has)
     }

@@ -2,7 +2,10 @@
 //!
 //! Both are written from the registry, when the server is built: from the schemas that validate the calls.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json, value::RawValue, value::to_raw_value};
@@ -23,38 +26,56 @@ const OPENRPC: &str = "1.4.1";
 pub(crate) struct Discovery {
     name: String,
     version: String,
-    /// For a server all of whose methods are for everybody; others write them for each caller.
-    whole: Option<Documents>,
+    /// The roles that methods and handlers ask for, sorted.
+    roles: Vec<&'static str>,
+    /// For callers with the same of these roles, the same documents: written when the first asks.
+    written: Mutex<HashMap<Vec<&'static str>, Arc<Documents>>>,
 }
 
 /// `listall`'s answer, and `rpc.discover`'s.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Documents {
     pub(crate) list: Box<RawValue>,
     pub(crate) openrpc: Box<RawValue>,
 }
 
 impl Discovery {
+    /// Documents for so many sets of roles are kept.
+    const KEPT: usize = 64;
+
     pub(crate) fn new(name: &str, version: &str, registry: &Registry) -> Result<Self> {
-        let mut discovery = Self { name: name.into(), version: version.into(), whole: None };
+        let roles = registry.roles();
+        let discovery = Self { name: name.into(), version: version.into(), roles, written: Mutex::default() };
         // Written once in any case, so that what can't be written is a fault of the build.
         let whole = discovery.write(registry, |_| true);
         let whole =
             whole.map_err(|error| Error::new(ErrorKind::Build, "the methods can't be described").with_source(error))?;
-        discovery.whole = registry.is_for_everybody().then_some(whole);
+        discovery.lock().insert(discovery.roles.clone(), Arc::new(whole));
         Ok(discovery)
     }
 
-    /// The documents with what a caller may call.
+    /// The documents with what a caller of these roles may call.
     pub(crate) fn documents(
         &self,
         registry: &Registry,
-        may_call: impl Fn(&MethodMeta) -> bool,
-    ) -> Result<Documents, ErrorObject> {
-        match &self.whole {
-            Some(whole) => Ok(whole.clone()),
-            None => self.write(registry, may_call).map_err(ErrorObject::internal),
+        has_role: impl Fn(&str) -> bool,
+    ) -> Result<Arc<Documents>, ErrorObject> {
+        let roles: Vec<&'static str> = self.roles.iter().copied().filter(|role| has_role(role)).collect();
+        if let Some(documents) = self.lock().get(&roles) {
+            return Ok(Arc::clone(documents));
         }
+        let may_call = |meta: &MethodMeta| meta.allow.is_empty() || meta.allow.iter().any(|role| roles.contains(role));
+        let documents = Arc::new(self.write(registry, may_call).map_err(ErrorObject::internal)?);
+        let mut written = self.lock();
+        if written.len() < Self::KEPT {
+            written.insert(roles, Arc::clone(&documents));
+        }
+        Ok(documents)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Vec<&'static str>, Arc<Documents>>> {
+        // No code that can panic runs under the lock.
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self, registry: &Registry, may_call: impl Fn(&MethodMeta) -> bool) -> serde_json::Result<Documents> {

@@ -1,6 +1,11 @@
 //! The methods and events of a server by name, and what can be wrong with them before the first call.
 
-use std::{any::TypeId, borrow::Cow, collections::HashMap, time::Duration};
+use std::{
+    any::TypeId,
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use serde_json::{Value, value::RawValue};
@@ -183,10 +188,11 @@ impl Registry {
             .map(|near| near.1)
     }
 
-    /// Whether no method and no handler asks for a role.
-    pub(crate) fn is_for_everybody(&self) -> bool {
+    /// The roles that methods and handlers ask for, sorted.
+    pub(crate) fn roles(&self) -> Vec<&'static str> {
         let all = self.methods.values().chain(self.events.values().flatten());
-        all.into_iter().all(|registered| registered.descriptor.meta.allow.is_empty())
+        let roles: BTreeSet<_> = all.flat_map(|registered| registered.descriptor.meta.allow.iter().copied()).collect();
+        roles.into_iter().collect()
     }
 
     /// All methods, by name.

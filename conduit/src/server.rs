@@ -179,8 +179,9 @@ impl Server {
     }
 
     /// What discovery tells this caller.
-    pub(crate) fn documents(&self, caller: &Connection) -> Result<Documents, ErrorObject> {
-        self.0.discovery.documents(&self.0.dispatcher.registry, |method| caller.has_role_for(method))
+    pub(crate) fn documents(&self, caller: &Connection) -> Result<Arc<Documents>, ErrorObject> {
+        let has_role = |role: &str| caller.identity().is_some_and(|identity| identity.has_role(role));
+        self.0.discovery.documents(&self.0.dispatcher.registry, has_role)
     }
 }
 
