@@ -137,7 +137,7 @@ async fn all_handlers_of_an_event_run_in_order_and_the_first_ack_counts() {
     let mut peer = Peer::connect(&server).await;
     assert_eq!(peer.result("tick", json!([9])).await, 9);
     assert_eq!(peer.result("tock", json!([8])).await, 8);
-    assert_eq!(lines(&log), ["two tick", "one", "three", "two tock"]);
+    assert_eq!(lines(&log), ["one", "two tick", "three", "two tock"]);
 }
 
 #[tokio::test]

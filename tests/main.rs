@@ -16,6 +16,7 @@ mod lifecycle;
 mod limits;
 mod login;
 mod on;
+mod ordered;
 mod parser_corpus;
 mod registration;
 mod rooms;

@@ -28,6 +28,7 @@ const NAMESPACE: Usage = Usage(r#"namespace = "chat""#);
 const PUBLIC: Usage = Usage("public");
 const ALLOW: Usage = Usage(r#"allow = "admin""#);
 const TIMEOUT: Usage = Usage(r#"timeout = "5s""#);
+const ORDERED: Usage = Usage("ordered");
 const DEPRECATED: Usage = Usage("deprecated");
 const SKIP: Usage = Usage("skip");
 const CRATE: Usage = Usage("crate = path::to::conduit");
@@ -43,20 +44,23 @@ const BUILTIN: Usage = Usage("builtin");
 pub(crate) const FUNCTION: Grammar = Grammar {
     attribute: "rpc",
     place: "a function",
-    options: &[NAME, PUBLIC, ALLOW, TIMEOUT, DEPRECATED, CRATE, BUILTIN],
+    options: &[NAME, PUBLIC, ALLOW, TIMEOUT, ORDERED, DEPRECATED, CRATE, BUILTIN],
 };
 pub(crate) const BLOCK: Grammar = Grammar { attribute: "rpc", place: "an `impl` block", options: &[NAMESPACE, CRATE] };
 pub(crate) const METHOD: Grammar = Grammar {
     attribute: "rpc",
     place: "a function of an `impl` block",
-    options: &[NAME, PUBLIC, ALLOW, TIMEOUT, DEPRECATED, SKIP],
+    options: &[NAME, PUBLIC, ALLOW, TIMEOUT, ORDERED, DEPRECATED, SKIP],
 };
-pub(crate) const HANDLER: Grammar =
-    Grammar { attribute: "on", place: "a function", options: &[EVENT, PUBLIC, ALLOW, TIMEOUT, DEPRECATED, CRATE] };
+pub(crate) const HANDLER: Grammar = Grammar {
+    attribute: "on",
+    place: "a function",
+    options: &[EVENT, PUBLIC, ALLOW, TIMEOUT, ORDERED, DEPRECATED, CRATE],
+};
 pub(crate) const SERVICE_HANDLER: Grammar = Grammar {
     attribute: "on",
     place: "a function of an `impl` block",
-    options: &[EVENT, PUBLIC, ALLOW, TIMEOUT, DEPRECATED],
+    options: &[EVENT, PUBLIC, ALLOW, TIMEOUT, ORDERED, DEPRECATED],
 };
 pub(crate) const EVENT_TYPE: Grammar =
     Grammar { attribute: "event", place: "a struct or an enum", options: &[EVENT, CRATE] };

@@ -100,6 +100,7 @@ fn method_stub(krate: &Path, ident: &Ident) -> TokenStream {
                 public: false,
                 allow: &[],
                 deprecated: false,
+                ordered: false,
                 timeout: ::core::option::Option::None,
                 location: #krate::Location { file: "", line: 0 },
                 borrows: &[],

@@ -41,8 +41,22 @@ use model::{Function, event::EventType, rpc_error::ErrorType, service::Service};
 /// | `public` | can be called before login |
 /// | `allow = "admin"` | can be called only by who has this role, or one of several (`"admin, editor"`) |
 /// | `timeout = "5s"` | how long a call may run, instead of the server's limit |
+/// | `ordered` | calls of one connection run one after the other |
 /// | `deprecated` | marked so in the discovery documents, as Rust's own `#[deprecated]` does too |
 /// | `crate = path` | where the conduit crate is, for programs that know it by another name |
+///
+/// # Order
+///
+/// Calls of one connection start in the order in which they arrive, and go on side by side. With `ordered`, the calls of
+/// this method from one connection run one after the other: the next starts when the one before has ended, and their
+/// answers leave in that order. Other methods and other connections are not held up. A batch has one answer, which
+/// leaves when all of its calls have ended.
+///
+/// A call that waits for its turn is in flight: it counts for `max_in_flight`, its time limit runs from its arrival, and
+/// one that is cancelled, or out of time, is answered at once and never starts. So is one that is refused, for its
+/// arguments say. One that fails or panics lets the next go; a sync function that outlives its time limit is waited
+/// for. A call over HTTP has a connection of its own, so there is nothing to wait for outside its batch. A method that
+/// asks its client to call the same method, and waits for that, waits until its time is up.
 ///
 /// # On a parameter
 ///
@@ -66,8 +80,8 @@ use model::{Function, event::EventType, rpc_error::ErrorType, service::Service};
 /// | `crate = path` | as on a function |
 ///
 /// On the functions inside, `#[rpc(..)]` takes `name` (the part behind the namespace), `public`, `allow`,
-/// `timeout` and `deprecated` as above, and `skip` for one that is no method. One with `#[on("chat")]` handles an event instead: its
-/// name has no namespace in front, and the client no function for it.
+/// `timeout`, `ordered` and `deprecated` as above, and `skip` for one that is no method. One with `#[on("chat")]`
+/// handles an event instead: its name has no namespace in front, and the client no function for it.
 #[proc_macro_attribute]
 pub fn rpc(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand_rpc(options.into(), &item.into()).into()
@@ -86,7 +100,7 @@ pub fn rpc(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> p
 /// An event can have several handlers: all run, one after the other, and the first ack that is not null is the answer.
 /// Those given to the server by hand come first, in the order in which they were given, then those linked into the
 /// program, ordered by file and line. Their options go together: the event can be sent before login if all of them are
-/// `public`, and the shortest `timeout` is for all of them.
+/// `public`, the shortest `timeout` is for all of them, and it is ordered if one of them is.
 ///
 /// | option | meaning |
 /// |---|---|
@@ -94,8 +108,12 @@ pub fn rpc(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> p
 /// | `public` | can be sent before login |
 /// | `allow = "admin"` | can be sent only by who has this role, or one of several |
 /// | `timeout = "5s"` | how long handling may take, instead of the server's limit |
+/// | `ordered` | events of this name from one connection are handled one after the other |
 /// | `deprecated` | marked so in the discovery document, as Rust's own `#[deprecated]` does too |
 /// | `crate = path` | where the conduit crate is, for programs that know it by another name |
+///
+/// `ordered` means for the events of one name what it means for the calls of [a method](macro@rpc#order). A handler of
+/// several names has an order for each; `"*"` has one for all the events that it takes.
 ///
 /// In an `impl` block with `#[rpc]`, it marks the functions that are handlers of the service.
 #[proc_macro_attribute]

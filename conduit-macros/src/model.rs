@@ -51,6 +51,8 @@ pub(crate) struct Method {
     /// The roles that may call it; none for everybody who is logged in.
     pub(crate) allow: Vec<String>,
     pub(crate) deprecated: bool,
+    /// Whether the calls of one connection run one after the other.
+    pub(crate) ordered: bool,
     /// One of conduit's own: it may be called `rpc.`, and no program registers it.
     pub(crate) builtin: bool,
     pub(crate) timeout: Option<Duration>,
@@ -118,6 +120,7 @@ impl Method {
             public: options.flag("public").is_some(),
             allow: options.allow(errors),
             deprecated: options.flag("deprecated").is_some() || deprecation.is_some(),
+            ordered: options.flag("ordered").is_some(),
             builtin: options.flag("builtin").is_some(),
             timeout: options.timeout(errors),
             events: Vec::new(),

@@ -192,7 +192,7 @@ impl Server {
         match self.0.dispatcher.dispatch(text, &peer) {
             Reply::None => None,
             Reply::Ready(answer) => Some(answer),
-            Reply::Pending(pending) => pending.finish().await,
+            Reply::Pending(pending) => pending.finish().await.0,
         }
     }
 

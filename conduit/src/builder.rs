@@ -40,6 +40,7 @@ pub struct ServerBuilder {
     login: Option<LoginHook>,
     explicit: bool,
     methods: Vec<MethodDescriptor>,
+    ordered: Vec<String>,
     states: States,
     hooks: Hooks,
     faults: Vec<String>,
@@ -194,7 +195,7 @@ impl ServerBuilder {
     /// of an event all run, in the order in which they were given, and before those with `#[on]` that are
     /// linked into the program; the first value that is not null is the ack of an event that was sent as a request.
     #[track_caller]
-    pub fn on<P, H: EventHandler<P>>(mut self, events: impl EventNames, handler: H) -> Self {
+    pub fn on<P: 'static, H: EventHandler<P>>(mut self, events: impl EventNames, handler: H) -> Self {
         self.methods.push(events::descriptor(events, handler, std::panic::Location::caller()));
         self
     }
@@ -221,10 +222,36 @@ impl ServerBuilder {
     #[track_caller]
     pub fn on_event<P, H>(mut self, handler: H) -> Self
     where
+        P: 'static,
         H: EventHandler<P, Payload: Event>,
     {
         let caller = std::panic::Location::caller();
         self.methods.push(events::descriptor(H::Payload::NAME, handler, caller));
+        self
+    }
+
+    /// Makes the calls of a method, or the events of a name, run one after the other on each connection: the next
+    /// starts when the one before has ended, and their answers leave in that order. Others are not held up.
+    ///
+    /// It is the option `ordered` of [`#[rpc]`](macro@crate::rpc), which says more, and of [`#[on]`](macro@crate::on),
+    /// for handlers that are closures. The name may be several (`["a", "b"]`, each with an order of its own). `"*"` is
+    /// one order for all the events that the fallback takes.
+    ///
+    /// ```
+    /// use conduit::{Connection, Server};
+    ///
+    /// let server = Server::builder()
+    ///     .explicit()
+    ///     .open()
+    ///     .on("move", |_client: Connection, (x, y): (f64, f64)| async move { println!("{x} {y}") })
+    ///     .ordered("move")
+    ///     .build()?;
+    /// # Ok::<(), conduit::Error>(())
+    /// ```
+    ///
+    /// A name that is neither a method nor an event of the server is a fault that [`build`](Self::build) tells.
+    pub fn ordered(mut self, names: impl EventNames) -> Self {
+        self.ordered.extend(names.names());
         self
     }
 
@@ -377,7 +404,7 @@ impl ServerBuilder {
     /// and type are named), a schema that is none, an empty password, a setting that can't work: all of them
     /// at once, in one error of kind [`ErrorKind::Build`].
     pub fn build(self) -> Result<Server> {
-        let Self { mut config, login, explicit, mut methods, states, hooks, mut faults } = self;
+        let Self { mut config, login, explicit, mut methods, ordered, states, hooks, mut faults } = self;
         faults.extend(config.faults());
         if login.is_some() && (config.open || config.password.is_some()) {
             faults.push("a login hook is given, and `open` or a `password` too: the hook alone decides".into());
@@ -386,11 +413,11 @@ impl ServerBuilder {
         if !explicit {
             methods.extend(linked());
         }
-        let registry = Registry::new(methods, |wanted| is_always_there(wanted) || states.contains_key(&wanted))
-            .unwrap_or_else(|more| {
-                faults.extend(more);
-                Registry::default()
-            });
+        let has_state = |wanted| is_always_there(wanted) || states.contains_key(&wanted);
+        let registry = Registry::new(methods, &ordered, has_state).unwrap_or_else(|more| {
+            faults.extend(more);
+            Registry::default()
+        });
         if !faults.is_empty() {
             return Err(refusal(&faults));
         }

@@ -5,7 +5,7 @@ use std::{
     borrow::Cow,
     fmt,
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, Ordering, fence},
     },
     time::Instant,
@@ -13,7 +13,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use crate::protocol::Id;
+use crate::{order::Head, protocol::Id};
 
 /// A type that a method may borrow as state: anything a server can share between calls.
 ///
@@ -58,6 +58,8 @@ struct Inner {
     /// Made when somebody asks for it: most calls end at their first poll, and nobody does.
     cancellation: OnceLock<CancellationToken>,
     lender: Arc<dyn Lend>,
+    /// The head of its line, once it is there; of an ordered method alone.
+    head: OnceLock<Weak<Head>>,
 }
 
 impl Call {
@@ -74,6 +76,7 @@ impl Call {
             cancelled: AtomicBool::new(false),
             cancellation: OnceLock::new(),
             lender,
+            head: OnceLock::new(),
         }))
     }
 
@@ -123,6 +126,17 @@ impl Call {
         if let Some(token) = self.0.cancellation.get() {
             token.cancel();
         }
+    }
+
+    /// Notes that the call is the first of its line.
+    pub(crate) fn lead(&self, head: Weak<Head>) {
+        // A call comes to its turn once.
+        let _ = self.0.head.set(head);
+    }
+
+    /// What keeps the next of its line waiting for as long as it is held.
+    pub(crate) fn head(&self) -> Option<Arc<Head>> {
+        self.0.head.get()?.upgrade()
     }
 
     /// The value that a borrowed parameter of type `T` stands for.

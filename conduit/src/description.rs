@@ -57,6 +57,9 @@ pub struct MethodDescription {
     /// Whether callers should move away from it.
     #[serde(default)]
     pub deprecated: bool,
+    /// Whether the calls of one connection run one after the other.
+    #[serde(default)]
+    pub ordered: bool,
     /// How long a call may run, in seconds; `None` for the server's own limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
@@ -91,7 +94,7 @@ mod tests {
         let text = json!({
             "name": "m", "description": "d", "params": {"type": "object"}, "result": {"type": "null"},
             "errors": [{"code": 404, "message": "user {id} not found", "data": {"type": "object"}}],
-            "public": true, "deprecated": true, "timeout": 2.5,
+            "public": true, "deprecated": true, "ordered": true, "timeout": 2.5,
         });
         let method: MethodDescription = from_value(text.clone()).unwrap();
         assert_eq!(serde_json::to_value(&method).unwrap(), text);

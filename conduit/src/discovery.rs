@@ -100,6 +100,7 @@ fn describe(method: &Registered) -> MethodDescription {
         errors: method.errors.clone(),
         public: meta.public,
         deprecated: meta.deprecated,
+        ordered: method.is_ordered(),
         timeout: meta.timeout.map(|timeout| timeout.as_secs_f64()),
     }
 }
@@ -152,6 +153,9 @@ fn method_object(method: &Registered, components: &mut Components) -> Value {
     if !meta.allow.is_empty() {
         object.insert("x-allow".into(), meta.allow.into());
     }
+    if method.is_ordered() {
+        object.insert("x-ordered".into(), true.into());
+    }
     if let Some(timeout) = meta.timeout {
         object.insert("x-timeout-seconds".into(), timeout.as_secs_f64().into());
     }
@@ -178,6 +182,7 @@ fn event_object(name: &str, handlers: &[Registered], components: &mut Components
         "ack": one_or(acks, "anyOf"),
         "deprecated": all(|meta| meta.deprecated),
         "public": all(|meta| meta.public),
+        "ordered": handlers.iter().any(Registered::is_ordered),
     })
 }
 

@@ -26,6 +26,7 @@ use crate::{
     context::{Call, Lend},
     in_flight::{InFlight, Place},
     method::{MethodMeta, Running},
+    order::Turn,
     panics::panicked,
     protocol::{
         ErrorCode, ErrorObject, Id, Incoming, Invalid, Limits, Message, Request, Response, batch_text, error_text,
@@ -120,6 +121,7 @@ pub(crate) struct PendingCall {
     owed: Owed,
     deadline: Option<Instant>,
     place: Place,
+    turn: Turn,
 }
 
 impl Dispatcher {
@@ -203,19 +205,24 @@ impl Dispatcher {
             Ok(running) => running,
             Err(error) => return Entry::Ended(owed.answer(Err(error))),
         };
-        // The waker is nobody's: a future that is not ready is polled again at once by whoever runs it.
-        match poll_caught(&mut running, &mut Context::from_waker(Waker::noop())) {
+        let turn = target.line().map_or(Turn::Free, |name| peer.in_flight().line_up(name));
+        turn.head().into_iter().for_each(|head| owed.call.lead(head));
+        let first = match turn {
+            Turn::Waiting(_) => Poll::Pending,
+            // The waker is nobody's: a future that is not ready is polled again at once by whoever runs it.
+            Turn::Free | Turn::Here(_) => poll_caught(&mut running, &mut Context::from_waker(Waker::noop())),
+        };
+        match first {
             Poll::Ready(result) => Entry::Ended(owed.answer(result)),
             Poll::Pending => {
                 let place = peer.in_flight().enter(owed.call.clone());
-                Entry::Running(PendingCall { running, owed, deadline, place })
+                Entry::Running(PendingCall { running, owed, deadline, place, turn })
             }
         }
     }
 }
 
-/// Makes a call's future, or says why there is none. Of the application's code, what reads arguments runs here, and
-/// of a closure what stands before its future.
+/// Makes a call's future, or says why there is none. Of the application's code, what reads arguments runs here.
 fn start<P: Peer>(
     target: Target<'_>,
     params: Option<&RawValue>,
@@ -241,36 +248,55 @@ impl Entry {
     async fn finish(self) -> Option<String> {
         match self {
             Self::Ended(text) => text,
-            Self::Running(call) => call.finish().await,
+            // Within a batch the next need not wait until the answer is sent: the batch has one text.
+            Self::Running(call) => call.finish().await.0,
         }
     }
 }
 
 impl Pending {
-    /// Runs to the end and gives the text to send, if there is one to send.
-    pub(crate) async fn finish(self) -> Option<String> {
+    /// Runs to the end and gives the text to send, if there is one to send, with the turn that ends when it is sent.
+    pub(crate) async fn finish(self) -> (Option<String>, Turn) {
         match self {
             Self::One(call) => call.finish().await,
             Self::Batch(entries) => {
-                batch_text(join_all(entries.into_iter().map(Entry::finish)).await.into_iter().flatten())
+                let ended = join_all(entries.into_iter().map(Entry::finish)).await;
+                (batch_text(ended.into_iter().flatten()), Turn::Free)
             }
         }
     }
 }
 
 impl PendingCall {
-    async fn finish(self) -> Option<String> {
-        let Self { mut running, owed, deadline, place } = self;
+    async fn finish(self) -> (Option<String>, Turn) {
+        let Self { mut running, owed, deadline, place, mut turn } = self;
         let cancellation = owed.call.cancellation();
         let result = tokio::select! {
-            result = poll_fn(|cx| poll_caught(&mut running, cx)) => result,
-            () = cancellation.cancelled() => Err(ErrorObject::with_code(ErrorCode::Cancelled, "the call was cancelled")),
+            result = run(&mut running, &mut turn, &owed.call) => result,
+            () = cancellation.cancelled() => Err(cancelled()),
             error = out_of_time(&owed.call, deadline) => Err(error),
         };
         // Whatever the method still holds goes before the answer does, and the place in the table before both.
         drop((running, place));
-        owed.answer(result)
+        (owed.answer(result), turn)
     }
+}
+
+/// Runs a call to its end when its turn has come.
+async fn run(running: &mut Running, turn: &mut Turn, call: &Call) -> Result<String, ErrorObject> {
+    if turn.is_waiting() {
+        turn.come().await;
+        // When the peer goes, those that wait lose the one before them and are cancelled at the same moment.
+        if call.is_cancelled() {
+            return Err(cancelled());
+        }
+        turn.head().into_iter().for_each(|head| call.lead(head));
+    }
+    poll_fn(|cx| poll_caught(running, cx)).await
+}
+
+fn cancelled() -> ErrorObject {
+    ErrorObject::with_code(ErrorCode::Cancelled, "the call was cancelled")
 }
 
 /// Waits for the deadline, cancels the call and says so. Never ends for a call without one.

@@ -188,11 +188,12 @@ where
 }
 
 /// A closure as a handler in the table of methods.
-pub(crate) fn descriptor<P, H: EventHandler<P>>(
+pub(crate) fn descriptor<P: 'static, H: EventHandler<P>>(
     names: impl EventNames,
     handler: H,
     caller: &Caller<'static>,
 ) -> MethodDescriptor {
+    let handler = Arc::new(handler);
     // The table holds what the macros make at compile time. A handler is given once in a program's life, so
     // what it leaves behind is bounded by the program's text.
     let events: Vec<&'static str> = names.names().into_iter().map(|name| &*name.leak()).collect();
@@ -203,6 +204,7 @@ pub(crate) fn descriptor<P, H: EventHandler<P>>(
         public: false,
         allow: &[],
         deprecated: false,
+        ordered: false,
         timeout: None,
         location: Location { file: caller.file(), line: caller.line() },
         borrows: &[],
@@ -218,18 +220,19 @@ pub(crate) fn descriptor<P, H: EventHandler<P>>(
     }
 }
 
-fn start<P, H: EventHandler<P>>(
-    handler: &H,
+fn start<P: 'static, H: EventHandler<P>>(
+    handler: &Arc<H>,
     arguments: &Arguments,
     params: Option<&RawValue>,
     call: Call,
 ) -> Result<Running, ErrorObject> {
     let payload = arguments.read::<H::Payload>(call.method(), params)?;
-    let client: &Connection = call.borrow();
-    let handled = handler.handle(client.clone(), call.method(), payload);
+    let handler = Arc::clone(handler);
+    // The closure is called by the first poll, so that one whose turn has not come does not run what stands before its
+    // future.
     Ok(Box::pin(async move {
-        // Holds the call for as long as the handler runs.
-        let _call = call;
+        let client: &Connection = call.borrow();
+        let handled = handler.handle(client.clone(), call.method(), payload);
         ack(handled.await)
     }))
 }

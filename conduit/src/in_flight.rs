@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     context::Call,
+    order::{Lines, Turn},
     protocol::{ErrorCode, ErrorObject, Id},
 };
 
@@ -24,6 +25,7 @@ pub(crate) struct InFlight {
     /// Held for an insert, a removal or a search, never across an await. Ids of calls need not be distinct:
     /// some clients use one twice, so the key is our own.
     calls: Mutex<HashMap<u64, Call>>,
+    lines: Lines,
 }
 
 /// The place of one running call; dropping it ends the call's time in the table.
@@ -35,7 +37,13 @@ pub(crate) struct Place {
 
 impl InFlight {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, closed: AtomicBool::new(false), next: AtomicU64::new(0), calls: Mutex::default() }
+        Self {
+            limit,
+            closed: AtomicBool::new(false),
+            next: AtomicU64::new(0),
+            calls: Mutex::default(),
+            lines: Lines::default(),
+        }
     }
 
     /// Says why a further call may not start, if it may not.
@@ -48,6 +56,11 @@ impl InFlight {
             return Err(ErrorObject::with_code(ErrorCode::TooManyCalls, message));
         }
         Ok(())
+    }
+
+    /// Says when the next call of an ordered name may start.
+    pub(crate) fn line_up(&self, name: &'static str) -> Turn {
+        self.lines.join(name)
     }
 
     /// Takes a call in that goes on past its first poll.

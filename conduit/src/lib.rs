@@ -74,6 +74,7 @@ mod in_flight;
 mod lifecycle;
 mod login;
 mod method;
+mod order;
 mod outbox;
 mod panics;
 mod params;

@@ -5,7 +5,7 @@ pub use schemars;
 pub use serde;
 pub use serde_json;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
@@ -14,6 +14,7 @@ use crate::{
     client::{Client, PendingCall},
     context::{Call, State},
     method::{Method, MethodDescriptor},
+    order::Head,
     protocol::ErrorObject,
 };
 pub use crate::{events::NoPayload, schema::of_output};
@@ -35,8 +36,25 @@ pub fn borrow<T: State>(call: &Call) -> &T {
     call.borrow()
 }
 
+/// What a sync function holds while it runs.
+#[derive(Debug)]
+pub struct Held {
+    _head: Option<Arc<Head>>,
+}
+
+/// What the function that serves `call` must hold: it may run on when the call was given up, and the next of an ordered
+/// method waits for it all the same.
+#[must_use]
+pub fn hold(call: &Call) -> Held {
+    Held { _head: call.head() }
+}
+
 /// Runs a sync function where it may block. A panic goes on in the caller.
-pub async fn blocking<T: Send + 'static>(function: impl FnOnce() -> T + Send + 'static) -> T {
+pub async fn blocking<T: Send + 'static>(held: Held, function: impl FnOnce() -> T + Send + 'static) -> T {
+    let function = move || {
+        let _held = held;
+        function()
+    };
     match tokio::task::spawn_blocking(function).await {
         Ok(value) => value,
         Err(error) => match error.try_into_panic() {

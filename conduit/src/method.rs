@@ -64,6 +64,8 @@ pub struct MethodMeta {
     pub allow: &'static [&'static str],
     /// Whether callers should move away from it.
     pub deprecated: bool,
+    /// Whether the calls of one connection run one after the other.
+    pub ordered: bool,
     /// How long a call may run; `None` for the server's own limit.
     pub timeout: Option<Duration>,
     /// Where the function stands.

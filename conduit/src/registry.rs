@@ -37,6 +37,8 @@ pub(crate) struct Registered {
     pub(crate) params: Value,
     pub(crate) output: Value,
     pub(crate) errors: Vec<ErrorDescription>,
+    /// The name under which it stands here, if it is ordered.
+    line: Option<&'static str>,
 }
 
 /// What a name stands for.
@@ -54,6 +56,7 @@ impl Registry {
     /// Everything that is wrong, one sentence each.
     pub(crate) fn new(
         methods: impl IntoIterator<Item = MethodDescriptor>,
+        ordered: &[String],
         has_state: impl Fn(TypeId) -> bool,
     ) -> Result<Self, Vec<String>> {
         let mut registry = Self::default();
@@ -66,6 +69,7 @@ impl Registry {
                 registry.add_handler(&descriptor, &mut faults);
             }
         }
+        ordered.iter().for_each(|name| registry.order(name, &mut faults));
         registry.check_names(&mut faults);
         if faults.is_empty() { Ok(registry) } else { Err(faults) }
     }
@@ -112,7 +116,7 @@ impl Registry {
             return;
         }
         let compile = |schema: &Value| Arguments::check_defaults(schema).and_then(|()| Arguments::compile(schema));
-        match Registered::new(descriptor, compile) {
+        match Registered::new(meta.name, descriptor, compile) {
             Ok(method) => drop(self.methods.insert(meta.name, method)),
             Err(why) => faults.push(format!("the schema of method `{}` ({}): {why}", meta.name, meta.location)),
         }
@@ -133,10 +137,21 @@ impl Registry {
             if handlers.iter().any(is_twice) {
                 continue;
             }
-            match Registered::new(descriptor.clone(), Arguments::compile_payload) {
+            match Registered::new(event, descriptor.clone(), Arguments::compile_payload) {
                 Ok(handler) => handlers.push(handler),
                 Err(why) => faults.push(format!("the schema of event `{event}` ({}): {why}", meta.location)),
             }
+        }
+    }
+
+    /// Gives the calls of `name` an order, if there is such a method or event.
+    fn order(&mut self, name: &str, faults: &mut Vec<String>) {
+        if let Some(method) = self.methods.get_mut(name) {
+            method.line = Some(method.descriptor.meta.name);
+        } else if let Some((&name, _)) = self.events.get_key_value(name) {
+            self.events.get_mut(name).into_iter().flatten().for_each(|handler| handler.line = Some(name));
+        } else {
+            faults.push(format!("`ordered` names `{name}`, which is neither a method nor an event of this server"));
         }
     }
 
@@ -212,13 +227,20 @@ impl Registry {
 
 impl Registered {
     fn new(
+        name: &'static str,
         descriptor: MethodDescriptor,
         compile: impl FnOnce(&Value) -> Result<Arguments, String>,
     ) -> Result<Self, String> {
         let params = (descriptor.params)();
         let arguments = compile(&params)?;
         let (output, errors) = ((descriptor.output)(), (descriptor.errors)());
-        Ok(Self { descriptor, arguments, params, output, errors })
+        let line = descriptor.meta.ordered.then_some(name);
+        Ok(Self { descriptor, arguments, params, output, errors, line })
+    }
+
+    /// Whether the calls of one connection run one after the other.
+    pub(crate) fn is_ordered(&self) -> bool {
+        self.line.is_some()
     }
 
     fn start(&self, params: Option<&RawValue>, call: Call) -> Result<Running, ErrorObject> {
@@ -235,6 +257,11 @@ impl<'a> Target<'a> {
     /// The limit that it sets itself; handlers run in one call, so the shortest of theirs.
     pub(crate) fn timeout(self) -> Option<Duration> {
         self.handlers().filter_map(|handler| handler.descriptor.meta.timeout).min()
+    }
+
+    /// The name in whose order it runs, if it has one. An event has it if one of its handlers wants it.
+    pub(crate) fn line(self) -> Option<&'static str> {
+        self.handlers().find_map(|handler| handler.line)
     }
 
     /// The method alone, or all handlers of the event.

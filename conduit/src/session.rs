@@ -292,9 +292,12 @@ impl<S> Session<S> {
             Reply::Pending(pending) => {
                 let debt = Debt::new(&self.peer);
                 let call = async move {
-                    if let Some(text) = pending.finish().await {
+                    let (text, turn) = pending.finish().await;
+                    if let Some(text) = text {
                         debt.pay(text);
                     }
+                    // The next of an ordered method may start now that this answer is on its way before.
+                    drop(turn);
                 };
                 tokio::spawn(call.in_current_span());
             }

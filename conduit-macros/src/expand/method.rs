@@ -89,7 +89,7 @@ pub(crate) fn outcome(krate: &Path, output: &Output) -> (TokenStream, TokenStrea
 /// ```
 fn meta(target: &Target) -> TokenStream {
     let Target { krate, method, .. } = target;
-    let Method { events, public, allow, deprecated, .. } = method;
+    let Method { events, public, allow, deprecated, ordered, .. } = method;
     let (name, description) = (&method.name.text, method.description());
     let timeout = timeout(krate, method);
     let borrows = method.callable.borrows().map(|ty| quote_spanned!(ours(ty.span())=> #krate::Borrow::of::<#ty>()));
@@ -104,6 +104,7 @@ fn meta(target: &Target) -> TokenStream {
             public: #public,
             allow: &[#(#allow),*],
             deprecated: #deprecated,
+            ordered: #ordered,
             timeout: #timeout,
             location: #krate::Location { file: #file, line: #line },
             borrows: &[#(#borrows),*],
@@ -130,7 +131,7 @@ fn timeout(krate: &Path, method: &Method) -> TokenStream {
 /// ```
 /// and the same without `async`
 /// ```text
-///     let output = blocking(move || rename(borrow::<Db>(&call), params.name)).await;
+///     let output = blocking(hold(&call), move || rename(borrow::<Db>(&call), params.name)).await;
 /// ```
 /// A handler's `params` are the payload itself: `chat(borrow::<Connection>(&call), params)`.
 fn run(target: &Target) -> TokenStream {
@@ -140,7 +141,7 @@ fn run(target: &Target) -> TokenStream {
     let invocation = if method.callable.is_async {
         quote!(#invocation.await)
     } else {
-        quote!(#krate::__private::blocking(move || #invocation).await)
+        quote!(#krate::__private::blocking(#krate::__private::hold(&#call), move || #invocation).await)
     };
     let result = match method.callable.output {
         Output::Unit | Output::Plain(_) => quote!(::core::result::Result::Ok(#output)),
