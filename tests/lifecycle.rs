@@ -361,3 +361,21 @@ async fn a_hook_that_hangs_does_not_hang_the_stop() {
     peer.expect_silence().await;
     server.stop().await.expect("stopped");
 }
+
+#[tokio::test]
+async fn hooks_and_closures_reach_the_state() {
+    let log = Log::default();
+    let server = builder(methods![add])
+        .open()
+        .state(log.clone())
+        .on_startup(|server: Server| async move { server.state::<Log>().expect("state").note("startup") })
+        .on_client_connect(|client: Connection| async move { client.state::<Log>().expect("state").note("connect") })
+        .on("chat", |client: Connection, text: String| async move {
+            client.state::<Log>().expect("state").note(text);
+            client.server().state::<Vec<u8>>().is_none()
+        });
+    let server = start(server).await;
+    let mut peer = Peer::connect(&server).await;
+    assert_eq!(peer.result("chat", json!(["hello"])).await, true);
+    assert_eq!(log.lines(), ["startup", "connect", "hello"]);
+}

@@ -19,7 +19,7 @@ use crate::{
     capacity::Capacity,
     config::ServerConfig,
     connection::{Connection, ConnectionId},
-    context::Lend,
+    context::{Lend, State},
     discovery::{Discovery, Documents},
     dispatch::Dispatcher,
     events::Event,
@@ -114,6 +114,36 @@ impl Server {
         transport::router(self.clone())
     }
 
+    /// The state of type `T` that was given to the builder with [`.state(..)`](ServerBuilder::state), if there is any.
+    ///
+    /// It is for closures, which borrow nothing: hooks, handlers of events, and tasks that hold the server. A function
+    /// takes a `&T` instead, which [`build`](ServerBuilder::build) checks.
+    ///
+    /// ```
+    /// use conduit::{Connection, Server};
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    ///
+    /// #[derive(Default)]
+    /// struct Visits(AtomicU64);
+    ///
+    /// let server = Server::builder()
+    ///     .explicit()
+    ///     .open()
+    ///     .state(Visits::default())
+    ///     .on_client_connect(|client: Connection| async move {
+    ///         if let Some(visits) = client.state::<Visits>() {
+    ///             visits.0.fetch_add(1, Ordering::Relaxed);
+    ///         }
+    ///     })
+    ///     .build()?;
+    /// assert!(server.state::<Visits>().is_some());
+    /// # Ok::<(), conduit::Error>(())
+    /// ```
+    #[must_use]
+    pub fn state<T: State>(&self) -> Option<&T> {
+        self.0.states.get(&TypeId::of::<T>())?.downcast_ref()
+    }
+
     /// The connection with this number, if it is there.
     #[must_use]
     pub fn connection(&self, id: ConnectionId) -> Option<Connection> {
@@ -132,7 +162,7 @@ impl Server {
         self.0.hub.len()
     }
 
-    /// The connections in a room, in no order.
+    /// The connections in a room, in no order. One that has ended is still there while its disconnect hooks run.
     #[must_use]
     pub fn members(&self, room: &str) -> Vec<Connection> {
         self.0.hub.members(room)
@@ -244,25 +274,35 @@ impl Connection {
     /// The server that the connection belongs to.
     #[must_use]
     pub fn server(&self) -> Server {
+        self.home_server().clone()
+    }
+
+    fn home_server(&self) -> &Server {
         let server = self.home().lend(TypeId::of::<Server>()).and_then(|server| server.downcast_ref::<Server>());
-        server.expect("a connection is made by a server, which lends itself").clone()
+        server.expect("a connection is made by a server, which lends itself")
+    }
+
+    /// The state of type `T` that the server was given, if there is any; see [`Server::state`].
+    #[must_use]
+    pub fn state<T: State>(&self) -> Option<&T> {
+        self.home_server().state()
     }
 
     /// Puts the connection in a room, which is made if it is not there. Says whether it was not in it before.
     ///
     /// A connection leaves its rooms by itself when it ends.
     pub fn join(&self, room: &str) -> bool {
-        self.server().hub().join(self.id(), room)
+        self.home_server().hub().join(self.id(), room)
     }
 
     /// Takes the connection out of a room; says whether it was in it.
     pub fn leave(&self, room: &str) -> bool {
-        self.server().hub().leave(self.id(), room)
+        self.home_server().hub().leave(self.id(), room)
     }
 
     /// The rooms that the connection is in, by name.
     #[must_use]
     pub fn rooms(&self) -> Vec<String> {
-        self.server().hub().rooms_of(self.id())
+        self.home_server().hub().rooms_of(self.id())
     }
 }
