@@ -9,6 +9,7 @@ mod discovery;
 mod envelope;
 mod events;
 mod examples;
+mod hooks;
 mod hostile;
 mod http;
 mod interop;

@@ -62,6 +62,10 @@ pub(crate) const SERVICE_HANDLER: Grammar = Grammar {
     place: "a function of an `impl` block",
     options: &[EVENT, PUBLIC, ALLOW, TIMEOUT, ORDERED, DEPRECATED],
 };
+/// That of `#[on_startup]` and its like.
+pub(crate) fn hook(attribute: &'static str) -> Grammar {
+    Grammar { attribute, place: "a function", options: &[CRATE] }
+}
 pub(crate) const EVENT_TYPE: Grammar =
     Grammar { attribute: "event", place: "a struct or an enum", options: &[EVENT, CRATE] };
 pub(crate) const PARAMETER: Grammar = Grammar { attribute: "arg", place: "a parameter", options: &[DEFAULT, FLATTEN] };

@@ -8,9 +8,11 @@ use crate::{
     errors::Errors,
     model::{
         Method,
+        hook::Hook,
         param::Argument,
         rpc_error::{ErrorType, Kind},
         service::Service,
+        types,
     },
 };
 
@@ -26,6 +28,14 @@ fn payload(method: &Method, errors: &mut Errors) {
             quote!(#ident: #ty),
             "an event has one payload: put the fields in a struct, or borrow (`&T`) what the server lends",
         );
+    }
+}
+
+/// A connection ends for one reason.
+pub(crate) fn hook(hook: &Hook, errors: &mut Errors) {
+    let ends = hook.callable.arguments().filter(|argument| types::is_named(&argument.ty, "Disconnected"));
+    for Argument { ty, .. } in ends.skip(1) {
+        errors.on(ty, "why the connection ended is told once: drop this parameter");
     }
 }
 

@@ -6,6 +6,7 @@
 mod arguments;
 mod bounds;
 mod event;
+mod hook;
 mod method;
 mod rpc_error;
 mod service;
@@ -17,6 +18,7 @@ use syn::{Path, ext::IdentExt};
 use crate::model::{Function, Method, callable::Callable, param::Argument};
 
 pub(crate) use event::event;
+pub(crate) use hook::{hook, hook_type};
 pub(crate) use method::outcome;
 pub(crate) use rpc_error::rpc_error;
 pub(crate) use service::{client, client_ident, client_new, service};

@@ -8,7 +8,8 @@ use syn::{FnArg, Path};
 use crate::{
     errors::Errors,
     expand,
-    model::{Function, Method, callable::Output, event::EventType, rpc_error::ErrorType, service::Service},
+    model::{Function, Method, callable::Output, event::EventType, hook::Hook, rpc_error::ErrorType, service::Service},
+    span,
 };
 
 /// The item alone; for one that no method or service can be made of.
@@ -34,6 +35,33 @@ pub(crate) fn function(function: &Function, errors: &Errors) -> TokenStream {
         const _: () = {
             #implementation
             impl #ident { #call }
+        };
+    }
+}
+
+pub(crate) fn hook(hook: &Hook, errors: &Errors) -> TokenStream {
+    let Hook { krate, ident, place, inherited, item, .. } = hook;
+    if item.sig.inputs.iter().any(|input| matches!(input, FnArg::Receiver(_))) {
+        return quote!(#errors #item);
+    }
+    let (ty, moment) = (expand::hook_type(hook), Ident::new(hook.moment.variant(), span::ours(*place)));
+    quote! {
+        #errors
+        #item
+        #ty
+        #(#inherited)*
+        const _: () = {
+            impl #krate::Hook for #ident {
+                const META: #krate::HookMeta = #krate::HookMeta {
+                    name: "",
+                    moment: #krate::Moment::#moment,
+                    location: #krate::Location { file: "", line: 0 },
+                    borrows: &[],
+                };
+                async fn run(_: #krate::Occasion) -> ::core::option::Option<::std::string::String> {
+                    ::core::unreachable!()
+                }
+            }
         };
     }
 }

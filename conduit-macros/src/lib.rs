@@ -19,7 +19,13 @@ use quote::ToTokens;
 use syn::{DeriveInput, Item, ItemFn, ItemImpl};
 
 use errors::Errors;
-use model::{Function, event::EventType, rpc_error::ErrorType, service::Service};
+use model::{
+    Function,
+    event::EventType,
+    hook::{Hook, Moment},
+    rpc_error::ErrorType,
+    service::Service,
+};
 
 /// Makes a function, or the functions of an `impl` block, methods that a client can call.
 ///
@@ -121,6 +127,67 @@ pub fn on(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> pr
     expand_on(options.into(), &item.into()).into()
 }
 
+/// Makes a function a hook that runs when the server is bound and knows its address, before it takes connections.
+///
+/// A failure aborts the start. A server that is nested by its router runs it before its first request. `&Server` is
+/// lent, and state.
+///
+/// # Hooks
+///
+/// This goes for `#[on_client_connect]`, `#[on_client_disconnect]` and `#[on_shutdown]` as well.
+///
+/// The function, async or not, stays as it is and can be called as before. Beside it stands a type of the same name
+/// that implements `Hook`, for `hooks![..]`. The hook runs on every server of the program that has not been told to
+/// take an explicit list. A sync function runs on the blocking pool.
+///
+/// Borrowed parameters (`&T`) are lent by the server: `&Server` always, `&Connection` to the two hooks of clients, any
+/// other type if it was given as state. A server that lacks one does not build. The function returns nothing, or
+/// `Result<(), E>` with an error that implements `Display`.
+///
+/// Hooks of one moment run one after the other: those given to the server by hand first, closures and functions in the
+/// order in which they were given, then those linked into the program, ordered by file and line.
+///
+/// | option | meaning |
+/// |---|---|
+/// | `crate = path` | where the conduit crate is, for programs that know it by another name |
+#[proc_macro_attribute]
+pub fn on_startup(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand_hook(Moment::Startup, options.into(), &item.into()).into()
+}
+
+/// Makes a function a hook that runs when a client has logged in, before its first call is served.
+///
+/// A failure refuses the client: its connection closes with 4003 and the failure's text. `&Connection` is lent,
+/// `&Server`, and state. What holds for [hooks](macro@on_startup#hooks) in general stands there.
+#[proc_macro_attribute]
+pub fn on_client_connect(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand_hook(Moment::ClientConnect, options.into(), &item.into()).into()
+}
+
+/// Makes a function a hook that runs once for each client that was let in, when its connection has ended, whatever
+/// ended it.
+///
+/// The one parameter that may be owned is a `Disconnected`: code and reason. `&Connection` is lent, `&Server`, and
+/// state. The client is in its rooms until the hooks have run. A failure is logged. What holds for
+/// [hooks](macro@on_startup#hooks) in general stands there.
+#[proc_macro_attribute]
+pub fn on_client_disconnect(
+    options: proc_macro::TokenStream,
+    item: proc_macro::TokenStream,
+) -> proc_macro::TokenStream {
+    expand_hook(Moment::ClientDisconnect, options.into(), &item.into()).into()
+}
+
+/// Makes a function a hook that runs when the server stops, while clients are still there: what it broadcasts reaches
+/// them.
+///
+/// `&Server` is lent, and state. A failure is logged. What holds for [hooks](macro@on_startup#hooks) in general stands
+/// there.
+#[proc_macro_attribute]
+pub fn on_shutdown(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand_hook(Moment::Shutdown, options.into(), &item.into()).into()
+}
+
 /// Gives the type of a payload the name of its event, so that neither is sent without the other.
 ///
 /// It goes on a struct or an enum that is `Serialize`, `Deserialize` and `JsonSchema`.
@@ -204,6 +271,22 @@ fn expand_service(options: TokenStream, item: ItemImpl) -> TokenStream {
     let service = Service::read(options, item, &mut errors);
     check::service(&service, &mut errors);
     if errors.is_empty() { expand::service(&service) } else { fallback::service(&service, &errors) }
+}
+
+fn expand_hook(moment: Moment, options: TokenStream, item: &TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    match errors.keep(syn::parse2(item.clone())) {
+        Some(Item::Fn(function)) => {
+            let hook = Hook::read(moment, options, function, &mut errors);
+            check::hook(&hook, &mut errors);
+            if errors.is_empty() { expand::hook(&hook) } else { fallback::hook(&hook, &errors) }
+        }
+        Some(other) => {
+            errors.on(first_token(&other), format_args!("`#[{}]` goes on a function", moment.attribute()));
+            fallback::item(item, &errors)
+        }
+        None => fallback::item(item, &errors),
+    }
 }
 
 fn expand_rpc_error(item: TokenStream) -> TokenStream {

@@ -2,6 +2,7 @@
 
 pub(crate) mod callable;
 pub(crate) mod event;
+pub(crate) mod hook;
 pub(crate) mod param;
 pub(crate) mod rpc_error;
 pub(crate) mod service;
@@ -68,7 +69,7 @@ pub(crate) struct Name {
 impl Function {
     pub(crate) fn read(options: TokenStream, mut item: ItemFn, errors: &mut Errors) -> Self {
         let options = attr::FUNCTION.read(options, errors);
-        refuse_other_role(&mut item.attrs, "on", errors);
+        refuse_other_roles(&mut item.attrs, None, errors);
         let krate = options.krate(errors);
         let callable = Callable::read(&item.sig, Role::Method, errors);
         let method = Method::read(&options, None, &item.vis, &item.attrs, &item.sig.ident, callable, errors);
@@ -78,7 +79,7 @@ impl Function {
 
     /// A function with `#[on]`, or with several: `#[on("a")] #[on("b")]` is `#[on("a", "b")]`.
     pub(crate) fn read_handler(options: TokenStream, mut item: ItemFn, errors: &mut Errors) -> Self {
-        refuse_other_role(&mut item.attrs, "rpc", errors);
+        refuse_other_roles(&mut item.attrs, Some("on"), errors);
         let more = attr::take(&mut item.attrs, "on");
         let (events, options) = attr::HANDLER.read_events(options, &more, &item.sig.ident, errors);
         let krate = options.krate(errors);
@@ -90,14 +91,18 @@ impl Function {
     }
 }
 
-/// A function has one of the two attributes; takes the other off, so that it does not expand by itself.
-fn refuse_other_role(attributes: &mut Vec<Attribute>, other: &str, errors: &mut Errors) {
-    for attribute in attr::take(attributes, other) {
-        errors.on(attribute, EITHER_ROLE);
+/// A function has one of these attributes; takes the others off, so that they do not expand by themselves.
+fn refuse_other_roles(attributes: &mut Vec<Attribute>, repeatable: Option<&str>, errors: &mut Errors) {
+    let others = ["rpc", "on"].into_iter().chain(HOOKS).filter(|name| Some(*name) != repeatable);
+    for attribute in others.flat_map(|name| attr::take(attributes, name)) {
+        errors.on(attribute, ONE_ROLE);
     }
 }
 
-pub(crate) const EITHER_ROLE: &str = "a function is a method, or a handler of events: drop `#[rpc]` or `#[on(..)]`";
+pub(crate) const HOOKS: [&str; 4] = ["on_startup", "on_client_connect", "on_client_disconnect", "on_shutdown"];
+
+pub(crate) const ONE_ROLE: &str =
+    "a function is one of a method, a handler of events and a hook: keep one of its attributes";
 
 impl Method {
     fn read(

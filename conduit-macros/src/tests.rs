@@ -10,7 +10,14 @@ use crate::{
     errors::Errors,
     expand_event, expand_on, expand_rpc, expand_rpc_error,
     model::{
-        Function, callable::Output, event::EventType, param::Param, rpc_error::ErrorType, service::Service, types::text,
+        Function,
+        callable::Output,
+        event::EventType,
+        hook::{Hook, Moment},
+        param::Param,
+        rpc_error::ErrorType,
+        service::Service,
+        types::text,
     },
 };
 
@@ -47,7 +54,7 @@ fn parameters_are_told_apart_by_ownership() {
 
 #[test]
 fn options_of_a_function() {
-    let options = quote!(name = "user.create", public, timeout = "1m 30s", deprecated, crate = crate::conduit);
+    let options = quote!(name = "user.create", public, timeout = "1m 30s", ordered, deprecated, crate = crate::conduit);
     let (function, errors) = function(
         options,
         parse_quote!(
@@ -57,9 +64,22 @@ fn options_of_a_function() {
     assert_eq!(errors.messages(), [""; 0]);
     let method = &function.method;
     assert_eq!(method.name.text, "user.create");
-    assert!(method.public && method.deprecated && !method.builtin);
+    assert!(method.public && method.ordered && method.deprecated && !method.builtin);
     assert_eq!(method.timeout, Some(Duration::from_secs(90)));
     assert_eq!(text(&function.krate), "crate::conduit");
+}
+
+#[test]
+fn a_hook_borrows_and_owns_why_a_connection_ended() {
+    let mut errors = Errors::default();
+    let item = parse_quote!(
+        pub(crate) fn left(db: &Db, end: conduit::Disconnected, client: &Connection) -> Result<(), E> {}
+    );
+    let hook = Hook::read(Moment::ClientDisconnect, quote!(crate = crate::conduit), item, &mut errors);
+    check::hook(&hook, &mut errors);
+    assert_eq!(errors.messages(), [""; 0]);
+    assert_eq!(hook.callable.borrows().map(text).collect::<Vec<_>>(), ["Db", "Connection"]);
+    assert_eq!((hook.callable.arguments().count(), text(&hook.krate).as_str()), (1, "crate::conduit"));
 }
 
 #[test]

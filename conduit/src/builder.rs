@@ -20,9 +20,10 @@ use crate::{
     dispatch::Dispatcher,
     error::{Error, ErrorKind, Result},
     events::{self, Event, EventHandler, EventNames},
+    hook::HookDescriptor,
     lifecycle::{Disconnected, HookResult, Hooks, hook},
     login::{Auth, LoginHook},
-    macro_support::Registration,
+    macro_support::{HookRegistration, Registration},
     method::{MethodDescriptor, Service},
     protocol::Limits,
     registry::Registry,
@@ -43,6 +44,8 @@ pub struct ServerBuilder {
     ordered: Vec<String>,
     states: States,
     hooks: Hooks,
+    /// Those among the hooks that are functions with attributes.
+    hook_functions: Vec<HookDescriptor>,
     faults: Vec<String>,
 }
 
@@ -177,7 +180,25 @@ impl ServerBuilder {
         self
     }
 
-    /// Leaves the methods and handlers out that are linked into the program: only those given by hand are served.
+    /// Adds hooks that are functions by hand: `.hooks(conduit::hooks![migrate, welcome])`.
+    ///
+    /// [`#[on_startup]`](macro@crate::on_startup) and its like make a function a hook. They and closures run in the
+    /// order in which they were given. One that is given twice runs once.
+    pub fn hooks(mut self, hooks: impl IntoIterator<Item = HookDescriptor>) -> Self {
+        for hook in hooks {
+            self.add_hook(hook);
+        }
+        self
+    }
+
+    fn add_hook(&mut self, hook: HookDescriptor) {
+        if !self.hook_functions.iter().any(|other| other.is_same(&hook)) {
+            self.hooks.add(&hook);
+            self.hook_functions.push(hook);
+        }
+    }
+
+    /// Leaves the methods, handlers and hooks out that are linked into the program: only those given by hand are there.
     pub fn explicit(mut self) -> Self {
         self.explicit = true;
         self
@@ -400,19 +421,21 @@ impl ServerBuilder {
     /// Checks that everything fits together and compiles the validators.
     ///
     /// # Errors
-    /// Two methods of one name (both places are named), a state that a method borrows and nobody gave (method
-    /// and type are named), a schema that is none, an empty password, a setting that can't work: all of them
+    /// Two methods of one name (both places are named), a state that a method or hook borrows and nobody gave (it
+    /// and the type are named), a schema that is none, an empty password, a setting that can't work: all of them
     /// at once, in one error of kind [`ErrorKind::Build`].
-    pub fn build(self) -> Result<Server> {
-        let Self { mut config, login, explicit, mut methods, ordered, states, hooks, mut faults } = self;
+    pub fn build(mut self) -> Result<Server> {
+        self.methods.extend_from_slice(&builtin::methods());
+        if !self.explicit {
+            self.methods.extend(linked());
+            linked_hooks().into_iter().for_each(|hook| self.add_hook(hook));
+        }
+        let Self { mut config, login, methods, ordered, states, hooks, hook_functions, mut faults, .. } = self;
         faults.extend(config.faults());
         if login.is_some() && (config.open || config.password.is_some()) {
             faults.push("a login hook is given, and `open` or a `password` too: the hook alone decides".into());
         }
-        methods.extend_from_slice(&builtin::methods());
-        if !explicit {
-            methods.extend(linked());
-        }
+        faults.extend(hook_functions.iter().flat_map(|hook| hook.faults(|wanted| states.contains_key(&wanted))));
         let has_state = |wanted| is_always_there(wanted) || states.contains_key(&wanted);
         let registry = Registry::new(methods, &ordered, has_state).unwrap_or_else(|more| {
             faults.extend(more);
@@ -469,6 +492,13 @@ fn decide(config: &mut ServerConfig, login: Option<LoginHook>) -> Result<Auth> {
 fn linked() -> Vec<MethodDescriptor> {
     let mut linked: Vec<_> = inventory::iter::<Registration>().map(|registration| registration.0.clone()).collect();
     linked.sort_by_key(|method| (method.meta.location.file, method.meta.location.line, method.meta.name));
+    linked
+}
+
+/// The hooks that the program links in, likewise.
+fn linked_hooks() -> Vec<HookDescriptor> {
+    let mut linked: Vec<_> = inventory::iter::<HookRegistration>().map(|registration| registration.0.clone()).collect();
+    linked.sort_by_key(|hook| (hook.meta.location.file, hook.meta.location.line, hook.meta.name));
     linked
 }
 

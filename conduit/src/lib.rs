@@ -26,6 +26,7 @@
 //!
 //! - [`rpc`] says what an annotated function may take and return, and [`RpcError`](derive@RpcError) how it fails.
 //! - [`on`] and [`Event`](derive@Event) are for events, which either side may send.
+//! - [`on_startup`], [`on_client_connect`], [`on_client_disconnect`] and [`on_shutdown`] are hooks.
 //! - [`Server::builder`] says what a server can be told.
 //! - [`Client`] is the other end; any JSON-RPC 2.0 client of any language is one too.
 //! - [`protocol`] is JSON-RPC 2.0 as types.
@@ -69,6 +70,7 @@ mod dispatch;
 mod error;
 mod events;
 mod heartbeat;
+mod hook;
 mod hub;
 mod in_flight;
 mod lifecycle;
@@ -182,6 +184,79 @@ pub use conduit_macros::Event;
 ///
 pub use conduit_macros::on;
 
+/// A function as a hook of the server's start.
+///
+/// ```standalone_crate
+/// use conduit::{Server, on_startup};
+/// # use std::sync::atomic::{AtomicBool, Ordering};
+/// # #[derive(Default)] struct Db(AtomicBool);
+/// # impl Db { async fn migrate(&self) -> Result<(), std::io::Error> { self.0.store(true, Ordering::Relaxed); Ok(()) } }
+///
+/// #[on_startup]
+/// async fn migrate(server: &Server, db: &Db) -> Result<(), std::io::Error> {
+///     db.migrate().await?;
+///     println!("listening on {:?}", server.address());
+///     Ok(())
+/// }
+///
+/// #[tokio::main]
+/// async fn main() -> conduit::Result<()> {
+///     let server = Server::builder().host("127.0.0.1").port(0).open().state(Db::default()).build()?.start().await?;
+/// #   assert!(server.server().state::<Db>().is_some_and(|db| db.0.load(Ordering::Relaxed)));
+///     server.stop().await
+/// }
+/// ```
+///
+pub use conduit_macros::on_startup;
+
+/// A function as a hook of a client's coming.
+///
+/// ```
+/// use conduit::{Connection, on_client_connect};
+/// use serde_json::json;
+///
+/// #[on_client_connect]
+/// async fn welcome(client: &Connection) -> Result<(), &'static str> {
+///     if client.server().connection_count() > 100 {
+///         return Err("we are full");
+///     }
+///     client.join("lobby");
+///     client.send("welcome", &json!({ "rooms": client.rooms() }));
+///     Ok(())
+/// }
+/// ```
+///
+pub use conduit_macros::on_client_connect;
+
+/// A function as a hook of a client's going.
+///
+/// ```
+/// use conduit::{Connection, Disconnected, Server, on_client_disconnect};
+/// use serde_json::json;
+///
+/// #[on_client_disconnect]
+/// async fn left(client: &Connection, server: &Server, end: Disconnected) {
+///     let left = json!({ "who": client.id(), "code": end.code.as_u16() });
+///     server.broadcast("left", &left).room("lobby").send();
+/// }
+/// ```
+///
+pub use conduit_macros::on_client_disconnect;
+
+/// A function as a hook of the server's end.
+///
+/// ```
+/// use conduit::{Server, on_shutdown};
+/// use serde_json::json;
+///
+/// #[on_shutdown]
+/// async fn goodbye(server: &Server) {
+///     server.broadcast("goodbye", &json!({ "back": "soon" })).send();
+/// }
+/// ```
+///
+pub use conduit_macros::on_shutdown;
+
 /// A function, or the functions of an `impl` block, as methods.
 ///
 /// ```
@@ -217,6 +292,7 @@ pub use context::{Call, State};
 pub use description::MethodDescription;
 pub use error::{Error, ErrorKind, Result};
 pub use events::{Ack, Event, EventHandler, EventNames};
+pub use hook::{Hook, HookDescriptor, HookMeta, Moment, Occasion};
 pub use lifecycle::{Disconnected, HookResult};
 pub use method::{Borrow, Location, Method, MethodDescriptor, MethodMeta, Service};
 pub use protocol::{ErrorCode, ErrorObject, Id};

@@ -4,7 +4,13 @@ use std::{any::Any, fmt, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{FutureExt, future::BoxFuture};
 
-use crate::{close::CloseCode, connection::Connection, panics::panic_text, server::Server};
+use crate::{
+    close::CloseCode,
+    connection::Connection,
+    hook::{HookDescriptor, Moment, Occasion, Of},
+    panics::panic_text,
+    server::Server,
+};
 
 /// Why a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +45,9 @@ impl<E: fmt::Display> HookResult for Result<(), E> {
 }
 
 /// A hook with its types erased: its output is the text of its failure, if it failed.
-type Hook<T> = Arc<dyn Fn(T) -> BoxFuture<'static, Option<String>> + Send + Sync>;
+type Erased<T> = Arc<dyn Fn(T) -> BoxFuture<'static, Option<String>> + Send + Sync>;
 
-pub(crate) fn hook<T, F, Fut>(function: F) -> Hook<T>
+pub(crate) fn hook<T, F, Fut>(function: F) -> Erased<T>
 where
     F: Fn(T) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: HookResult> + Send + 'static,
@@ -55,10 +61,25 @@ where
 /// The hooks of a server, each kind in the order in which they were given.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
-    pub(crate) startup: Vec<Hook<Server>>,
-    pub(crate) connect: Vec<Hook<Connection>>,
-    pub(crate) disconnect: Vec<Hook<(Connection, Disconnected)>>,
-    pub(crate) shutdown: Vec<Hook<Server>>,
+    pub(crate) startup: Vec<Erased<Server>>,
+    pub(crate) connect: Vec<Erased<Connection>>,
+    pub(crate) disconnect: Vec<Erased<(Connection, Disconnected)>>,
+    pub(crate) shutdown: Vec<Erased<Server>>,
+}
+
+impl Hooks {
+    /// Adds a function with an attribute, behind those of its moment that are there.
+    pub(crate) fn add(&mut self, hook: &HookDescriptor) {
+        let run = hook.run;
+        match hook.meta.moment {
+            Moment::Startup => self.startup.push(Arc::new(move |server| run(Occasion(Of::Server(server))))),
+            Moment::ClientConnect => self.connect.push(Arc::new(move |client| run(Occasion(Of::Coming(client))))),
+            Moment::ClientDisconnect => {
+                self.disconnect.push(Arc::new(move |(client, end)| run(Occasion(Of::Gone(client, end)))));
+            }
+            Moment::Shutdown => self.shutdown.push(Arc::new(move |server| run(Occasion(Of::Server(server))))),
+        }
+    }
 }
 
 /// How a hook failed.
@@ -80,7 +101,7 @@ impl fmt::Display for Failure {
 }
 
 /// Runs hooks in order up to the first that fails, and says how it failed.
-pub(crate) async fn until_failure<T: Clone>(hooks: &[Hook<T>], of: &T) -> Result<(), Failure> {
+pub(crate) async fn until_failure<T: Clone>(hooks: &[Erased<T>], of: &T) -> Result<(), Failure> {
     for hook in hooks {
         run(hook, of).await?;
     }
@@ -88,7 +109,7 @@ pub(crate) async fn until_failure<T: Clone>(hooks: &[Hook<T>], of: &T) -> Result
 }
 
 /// Runs all hooks in order, whatever becomes of one.
-pub(crate) async fn all<T: Clone>(kind: &'static str, hooks: &[Hook<T>], of: &T) {
+pub(crate) async fn all<T: Clone>(kind: &'static str, hooks: &[Erased<T>], of: &T) {
     for hook in hooks {
         if let Err(failure) = run(hook, of).await {
             tracing::error!(kind, "a hook failed: {failure}");
@@ -97,7 +118,7 @@ pub(crate) async fn all<T: Clone>(kind: &'static str, hooks: &[Hook<T>], of: &T)
 }
 
 /// A panic is a failure of that hook alone.
-async fn run<T: Clone>(hook: &Hook<T>, of: &T) -> Result<(), Failure> {
+async fn run<T: Clone>(hook: &Erased<T>, of: &T) -> Result<(), Failure> {
     let of = of.clone();
     let caught = AssertUnwindSafe(async { hook(of).await }).catch_unwind().await;
     match caught.map_err(|panic: Box<dyn Any + Send>| Failure::Panicked(panic_text(&*panic).to_owned()))? {

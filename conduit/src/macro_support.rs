@@ -13,6 +13,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     client::{Client, PendingCall},
     context::{Call, State},
+    hook::{HookDescriptor, Occasion},
+    lifecycle::Disconnected,
     method::{Method, MethodDescriptor},
     order::Head,
     protocol::ErrorObject,
@@ -25,6 +27,12 @@ pub struct Registration(pub MethodDescriptor);
 
 inventory::collect!(Registration);
 
+/// A hook that the program links in.
+#[derive(Debug)]
+pub struct HookRegistration(pub HookDescriptor);
+
+inventory::collect!(HookRegistration);
+
 /// A parsed `timeout = ".."`.
 #[must_use]
 pub const fn duration(seconds: u64, nanoseconds: u32) -> Duration {
@@ -36,8 +44,20 @@ pub fn borrow<T: State>(call: &Call) -> &T {
     call.borrow()
 }
 
+/// The value of a hook's borrowed parameter.
+#[must_use]
+pub fn lent<T: State>(occasion: &Occasion) -> &T {
+    occasion.borrow()
+}
+
+/// Why the connection ended that a hook runs for.
+#[must_use]
+pub fn end(occasion: &Occasion) -> Disconnected {
+    occasion.end()
+}
+
 /// What a sync function holds while it runs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Held {
     _head: Option<Arc<Head>>,
 }

@@ -12,7 +12,7 @@ mod terminal;
 
 use std::future::ready;
 
-use conduit::{Connection, Credentials, Disconnected, Identity, Server};
+use conduit::{Connection, Credentials, Identity, Server, on_client_connect, on_client_disconnect};
 use history::History;
 use names::Names;
 use terminal::{Heard, Terminal};
@@ -34,24 +34,29 @@ async fn main() -> Result {
 /// Who logs in gives a name, and has it for as long as the connection lasts. As in IRC a name is all it takes; a
 /// service with accounts looks them up in the login hook.
 fn server(port: u16, history: History) -> conduit::Result<Server> {
-    let names = Names::default();
-    let taken = names.clone();
     Server::builder()
         .host("127.0.0.1")
         .port(port)
         .name("Chat")
         .version("1.0.0")
         .state(history)
+        .state(Names::default())
         .login(|_server: Server, credentials: Credentials| {
             ready(names::check(&credentials.token).map(|()| Identity::new(credentials.token)))
         })
-        .on_client_connect(move |client: Connection| ready(taken.take(room::name(&client))))
-        .on_client_disconnect(move |client: Connection, _: Disconnected| {
-            room::leave_all(&client);
-            names.free(room::name(&client));
-            ready(())
-        })
         .build()
+}
+
+/// What fails here refuses the client, and is the reason that it reads.
+#[on_client_connect]
+async fn arrive(client: &Connection, names: &Names) -> std::result::Result<(), String> {
+    names.take(room::name(client))
+}
+
+#[on_client_disconnect]
+async fn depart(client: &Connection, names: &Names) {
+    room::leave_all(client);
+    names.free(room::name(client));
 }
 
 async fn serve(port: u16, history: History) -> Result {

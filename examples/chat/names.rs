@@ -2,12 +2,12 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// The names that are taken; clones share them.
-#[derive(Clone, Default)]
-pub struct Names(Arc<Mutex<HashSet<String>>>);
+/// The names that are taken.
+#[derive(Default)]
+pub struct Names(Mutex<HashSet<String>>);
 
 /// Says what is wrong with a name.
 pub fn check(name: &str) -> Result<(), &'static str> {

@@ -1,6 +1,6 @@
 //! `impl Method`: what is the same for a free function and for one of a service.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, spanned::Spanned};
 
@@ -93,9 +93,7 @@ fn meta(target: &Target) -> TokenStream {
     let (name, description) = (&method.name.text, method.description());
     let timeout = timeout(krate, method);
     let borrows = method.callable.borrows().map(|ty| quote_spanned!(ours(ty.span())=> #krate::Borrow::of::<#ty>()));
-    // With the function's own span these give its line, not that of the attribute or of this macro.
-    let file = quote_spanned!(method.place=> ::core::file!());
-    let line = quote_spanned!(method.place=> ::core::line!());
+    let location = location(krate, method.place);
     quote! {
         const META: #krate::MethodMeta = #krate::MethodMeta {
             name: #name,
@@ -106,10 +104,18 @@ fn meta(target: &Target) -> TokenStream {
             deprecated: #deprecated,
             ordered: #ordered,
             timeout: #timeout,
-            location: #krate::Location { file: #file, line: #line },
+            location: #location,
             borrows: &[#(#borrows),*],
         };
     }
+}
+
+/// Where a function stands.
+pub(super) fn location(krate: &Path, place: Span) -> TokenStream {
+    // With the function's own span these give its line, not that of the attribute or of this macro.
+    let file = quote_spanned!(place=> ::core::file!());
+    let line = quote_spanned!(place=> ::core::line!());
+    quote!(#krate::Location { file: #file, line: #line })
 }
 
 fn timeout(krate: &Path, method: &Method) -> TokenStream {

@@ -3,6 +3,7 @@
 use syn::{Expr, FnArg, ReturnType, Safety, Signature, Type};
 
 use super::{
+    hook::Moment,
     param::{Argument, Param},
     types::{self, borrows, has_impl_trait, is_named, plain, text},
 };
@@ -23,6 +24,8 @@ pub(crate) enum Role {
     Method,
     /// It handles events, with their payload.
     Handler,
+    /// The server calls it, at a moment of its own.
+    Hook(Moment),
 }
 
 /// What a function returns.
@@ -40,6 +43,7 @@ impl Role {
         match self {
             Self::Method => "a method",
             Self::Handler => "a handler",
+            Self::Hook(_) => "a hook",
         }
     }
 
@@ -48,6 +52,15 @@ impl Role {
         match self {
             Self::Method => "an argument",
             Self::Handler => "a payload",
+            Self::Hook(_) => "what is given to a hook",
+        }
+    }
+
+    /// Why it can't be generic, in messages.
+    fn is_one(self) -> &'static str {
+        match self {
+            Self::Method | Self::Handler => "has one schema",
+            Self::Hook(_) => "is called by the server alone",
         }
     }
 }
@@ -58,13 +71,20 @@ impl Callable {
         let params = signature.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(param) => Some(Param::read(param, role, errors)),
             FnArg::Receiver(receiver) => {
-                errors
-                    .on(receiver, "a function with `self` is a method of a service: put `#[rpc]` on its `impl` block");
+                errors.on(
+                    receiver,
+                    match role {
+                        Role::Method | Role::Handler => {
+                            "a function with `self` is a method of a service: put `#[rpc]` on its `impl` block"
+                        }
+                        Role::Hook(_) => "a hook is a function of its own: borrow what it needs by `&T`, as state",
+                    },
+                );
                 None
             }
         });
         let params = params.collect();
-        let output = Output::read(&signature.output, errors);
+        let output = Output::read(&signature.output, role, errors);
         Self { role, is_async: signature.asyncness.is_some(), params, output }
     }
 
@@ -91,8 +111,11 @@ impl Callable {
 }
 
 impl Output {
-    fn read(output: &ReturnType, errors: &mut Errors) -> Self {
+    fn read(output: &ReturnType, role: Role, errors: &mut Errors) -> Self {
         let ReturnType::Type(_, ty) = output else { return Self::Unit };
+        if matches!(role, Role::Hook(_)) {
+            return Self::Plain((**ty).clone());
+        }
         let name = text(ty);
         if has_impl_trait(ty) {
             let advice = if name.contains("Future") { "write `async fn` and name" } else { "name" };
@@ -122,19 +145,16 @@ fn is_static(ty: &Type) -> bool {
 }
 
 fn refuse_signature(signature: &Signature, role: Role, errors: &mut Errors) {
-    let noun = role.noun();
+    let (noun, is_one) = (role.noun(), role.is_one());
     if !signature.generics.params.is_empty() {
         let params = &signature.generics.params;
         errors.on(
             params,
-            format_args!(
-                "{noun} has one schema, so it can't be generic: name the types instead of `<{}>`",
-                text(params)
-            ),
+            format_args!("{noun} {is_one}, so it can't be generic: name the types instead of `<{}>`", text(params)),
         );
     }
     if let Some(clause) = &signature.generics.where_clause {
-        errors.on(clause, format_args!("{noun} has one schema, so it can't be generic: drop the `where` clause"));
+        errors.on(clause, format_args!("{noun} {is_one}, so it can't be generic: drop the `where` clause"));
     }
     if let Some(token) = &signature.constness {
         errors.on(
@@ -143,10 +163,11 @@ fn refuse_signature(signature: &Signature, role: Role, errors: &mut Errors) {
         );
     }
     if let Safety::Unsafe(token) = &signature.safety {
+        let caller = if matches!(role, Role::Hook(_)) { "the server calls" } else { "anybody can call" };
         errors.on(
             token,
             format_args!(
-                "anybody can call {noun} with anything, so it can't be `unsafe`: check the arguments inside and drop it"
+                "{caller} {noun} with anything, so it can't be `unsafe`: check the arguments inside and drop it"
             ),
         );
     }

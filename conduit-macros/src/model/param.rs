@@ -4,6 +4,7 @@ use syn::{Attribute, Expr, ExprLit, FnArg, Ident, Lit, Pat, PatType, Type, TypeR
 
 use super::{
     callable::Role,
+    hook::Moment,
     types::{borrows, has_impl_trait, is_named, owned, plain, text},
 };
 use crate::{
@@ -39,12 +40,16 @@ impl Param {
         refuse_cfg(&param.attrs, errors);
         match plain(&param.ty) {
             Type::Reference(reference) if !is_meant_as_argument(reference) => {
-                refuse_on_borrowed(param, errors);
+                refuse_on_borrowed(param, role, errors);
+                if matches!(role, Role::Hook(_)) && is_named(&reference.elem, "Disconnected") {
+                    errors.on(reference, "take it by value: `Disconnected`");
+                }
                 Self::Borrow(Box::new(borrowed(reference, errors)))
             }
             _ => Self::Argument(Box::new(match role {
                 Role::Method => Argument::read(param, errors),
                 Role::Handler => Argument::read_payload(param, errors),
+                Role::Hook(moment) => Argument::read_end(param, moment, errors),
             })),
         }
     }
@@ -102,10 +107,14 @@ fn refuse_cfg(attributes: &[Attribute], errors: &mut Errors) {
     }
 }
 
-fn refuse_on_borrowed(param: &PatType, errors: &mut Errors) {
+fn refuse_on_borrowed(param: &PatType, role: Role, errors: &mut Errors) {
     for attribute in &param.attrs {
         let path = attribute.path();
         if ["arg", "serde", "schemars"].iter().any(|name| path.is_ident(name)) {
+            if matches!(role, Role::Hook(_)) {
+                errors.on(attribute, format_args!("`#[{}(..)]` is for arguments, and a hook has none", text(path)));
+                continue;
+            }
             errors.on(
                 attribute,
                 format_args!(
@@ -174,6 +183,11 @@ impl Argument {
     fn read_payload(param: &PatType, errors: &mut Errors) -> Self {
         refuse_on_payload(param, errors);
         refuse_type(&param.ty, Role::Handler, errors);
+        Self::whole(param)
+    }
+
+    /// A value that is given as it is.
+    fn whole(param: &PatType) -> Self {
         let ident = match &*param.pat {
             Pat::Ident(pattern) => pattern.ident.clone(),
             other => Ident::new("payload", syn::spanned::Spanned::span(other)),
@@ -187,6 +201,27 @@ impl Argument {
             flatten: false,
             custom: false,
         }
+    }
+
+    /// What a hook may own: why a connection ended.
+    fn read_end(param: &PatType, moment: Moment, errors: &mut Errors) -> Self {
+        let attribute = moment.attribute();
+        if !is_named(&param.ty, "Disconnected") {
+            let (name, or) = (
+                text(owned(&param.ty).as_ref().unwrap_or(&param.ty)),
+                match moment {
+                    Moment::ClientDisconnect => ", or take `Disconnected`",
+                    _ => "",
+                },
+            );
+            errors.on(&param.ty, format_args!("nobody gives a hook arguments: borrow `&{name}` from the server{or}"));
+        } else if moment != Moment::ClientDisconnect {
+            errors.on(
+                &param.ty,
+                format_args!("in `#[{attribute}]` no connection has ended: `#[on_client_disconnect]` takes this"),
+            );
+        }
+        Self::whole(param)
     }
 
     /// Looks through `#[serde(..)]` for the name on the wire, and for what an argument can't have.

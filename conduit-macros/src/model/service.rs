@@ -7,7 +7,7 @@ use syn::{
 };
 
 use super::{
-    EITHER_ROLE, Method,
+    HOOKS, Method, ONE_ROLE,
     callable::{Callable, Role},
     inherited,
     param::{self, Param},
@@ -90,6 +90,10 @@ fn refuse_block(item: &ItemImpl, errors: &mut Errors) {
 
 /// Reads one function of an `impl` block and takes our attributes off it; `None` when it is no method.
 fn read_method(function: &mut ImplItemFn, ty: &Type, namespace: Option<&str>, errors: &mut Errors) -> Option<Method> {
+    for attribute in HOOKS.iter().flat_map(|name| attr::take(&mut function.attrs, name)) {
+        let ty = text(ty);
+        errors.on(attribute, format_args!("a hook is a function of its own, and borrows the service: `&{ty}`"));
+    }
     let mark = Mark::take(&mut function.attrs, errors);
     if mark.options.flag("skip").is_some() {
         return None;
@@ -130,7 +134,7 @@ impl Mark {
             return Self { attribute: rpc.into_iter().next(), events: None, options };
         };
         if !rpc.is_empty() {
-            errors.on(attribute, EITHER_ROLE);
+            errors.on(attribute, ONE_ROLE);
         }
         let (events, options) = attr::SERVICE_HANDLER.read_events(TokenStream::new(), &on, attribute, errors);
         Self { attribute: Some(attribute.clone()), events: Some(events), options }
