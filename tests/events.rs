@@ -1,8 +1,11 @@
 //! Events both ways: handlers, acks, faults, and what the server sends.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use conduit::{CloseCode, Connection, ErrorObject, RpcError, methods, rpc};
+use conduit::{CloseCode, Connection, ErrorKind, ErrorObject, RpcError, methods, rpc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -274,4 +277,21 @@ async fn a_handler_can_disconnect_its_own_client() {
     assert_eq!(peer.receive().await["params"], json!(["words"]));
     let frame = peer.closed().await.expect("a close frame with a code");
     assert_eq!((u16::from(frame.code), frame.reason.as_str()), (4321, "as you wish"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_a_client_waits_as_long_as_it_was_told() {
+    let server = start(builder(methods![]).open()).await;
+    let mut peer = Peer::connect(&server).await;
+    let client = server.server().connections().remove(0);
+    let came = tokio::time::Instant::now();
+    let error = client.call::<Value>("silence", ()).timeout(Duration::from_secs(5)).await.expect_err("no answer");
+    assert_eq!((error.kind(), came.elapsed().as_secs()), (ErrorKind::Timeout, 5));
+    assert_eq!(error.to_string(), "`silence` was not answered by connection 1 within 5s");
+    let error = client.call::<Value>("silence", ()).await.expect_err("no answer");
+    assert_eq!((error.kind(), came.elapsed().as_secs()), (ErrorKind::Timeout, 35));
+    // Nothing is sent by a call that nobody awaits.
+    drop(client.call::<Value>("unsent", ()));
+    assert_eq!([peer.receive().await["id"].clone(), peer.receive().await["id"].clone()], [1, 2]);
+    peer.expect_silence().await;
 }

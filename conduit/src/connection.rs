@@ -18,18 +18,18 @@ use crate::{
     asked::Asked,
     auth::Identity,
     capacity::Seat,
+    client_call::ClientCall,
     close::{Close, CloseCode},
     config::ServerConfig,
     context::Lend,
     dispatch::Peer,
-    error::{Error, ErrorKind, Result},
+    error::Result,
     events::Event,
     in_flight::InFlight,
     method::MethodMeta,
     outbox::{Outbox, Text},
-    params,
-    payload::{event_text, within},
-    protocol::{ErrorCode, ErrorObject, Id, Response, request_text},
+    payload::event_text,
+    protocol::{ErrorCode, ErrorObject, Id, Response},
     rate::Rates,
 };
 
@@ -227,40 +227,22 @@ impl Connection {
         self.0.outbox.push(Text::Shared(text))
     }
 
-    /// Calls a method that the client serves, and waits for its answer for at most 30 s.
+    /// Calls a method that the client serves: await it for the answer, of which [`timeout`](ClientCall::timeout) says
+    /// how long it may take (30 s otherwise).
     ///
     /// `params` is anything that serialises to an object or an array, or `()` for none. A method may call the
     /// client that calls it.
     ///
-    /// # Errors
-    /// Of kind `Rpc` when the client answers with an error, `Closed` when it goes away before it answers,
-    /// `Timeout`, `Encode` and `Decode`.
+    /// ```
+    /// use conduit::{Connection, Result};
+    /// use std::time::Duration;
     ///
-    /// # Cancel safety
-    /// Dropping the future forgets the call; the client may still run it.
-    pub async fn call<T: DeserializeOwned>(&self, method: &str, params: impl Serialize) -> Result<T> {
-        const PATIENCE: Duration = Duration::from_secs(30);
-        let params = params::encode(method, &params)?;
-        let mut waiting = self.0.asked.register();
-        let closed = || {
-            let message =
-                format!("connection {} closed before `{method}` was answered; the call may have run", self.0.id);
-            Error::new(ErrorKind::Closed, message)
-        };
-        let text = request_text(method, params.as_deref(), Some(&waiting.id.into()))
-            .map_err(|error| Error::new(ErrorKind::Encode, error.to_string()))?;
-        let text = within(text, method, self.0.max_message_size)?;
-        if !self.0.outbox.push(Text::Own(text)) {
-            return Err(closed());
-        }
-        let answer = tokio::time::timeout(PATIENCE, waiting.answer()).await.map_err(|_| {
-            Error::new(ErrorKind::Timeout, format!("`{method}` was not answered by connection {} in 30 s", self.0.id))
-        })?;
-        let raw = answer.ok_or_else(closed)??;
-        serde_json::from_str(raw.get()).map_err(|error| {
-            Error::new(ErrorKind::Decode, format!("the answer to `{method}` is of another type: {error}"))
-                .with_source(error)
-        })
+    /// async fn confirm(client: &Connection, question: &str) -> Result<bool> {
+    ///     client.call("confirm", [question]).timeout(Duration::from_secs(120)).await
+    /// }
+    /// ```
+    pub fn call<T: DeserializeOwned>(&self, method: &str, params: impl Serialize) -> ClientCall<T> {
+        ClientCall::new(self.clone(), method, &params)
     }
 
     /// Closes the connection once what is queued has been sent, the answer of the method that calls this too; other
@@ -371,6 +353,14 @@ impl Connection {
     /// Whether tasks of running calls still have answers to queue.
     pub(crate) fn owes_answers(&self) -> bool {
         self.0.due.load(Ordering::Acquire) > 0
+    }
+
+    pub(crate) fn max_message_size(&self) -> usize {
+        self.0.max_message_size
+    }
+
+    pub(crate) fn asked(&self) -> &Asked {
+        &self.0.asked
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {

@@ -60,6 +60,7 @@ mod builder;
 mod builtin;
 mod capacity;
 mod client;
+mod client_call;
 mod close;
 mod config;
 mod connection;
@@ -96,6 +97,7 @@ pub use auth::{Credentials, Identity};
 pub use broadcast::Broadcast;
 pub use builder::ServerBuilder;
 pub use client::{Answers, Batch, Client, Connect, Entry, PendingCall};
+pub use client_call::ClientCall;
 pub use close::CloseCode;
 
 /// Derives [`RpcError`](trait@RpcError).
