@@ -157,6 +157,8 @@ impl Occasion {
 /// let server = Server::builder().explicit().open().hooks(hooks![welcome]).build()?;
 /// # Ok::<(), conduit::Error>(())
 /// ```
+/// A function without an attribute has no type of its name, and Rust says "constant provided when a type was expected":
+/// put `#[on_startup]` or its like on it.
 #[macro_export]
 macro_rules! hooks {
     ($($hook:ty),* $(,)?) => {

@@ -204,6 +204,8 @@ impl MethodDescriptor {
 /// let methods = methods![add];
 /// assert_eq!(methods[0].meta().description, "Add two numbers.");
 /// ```
+/// A function without an attribute has no type of its name, and Rust says "constant provided when a type was expected":
+/// put `#[rpc]` or `#[on(..)]` on it.
 #[macro_export]
 macro_rules! methods {
     ($($method:ty),* $(,)?) => {

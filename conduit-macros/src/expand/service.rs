@@ -1,7 +1,7 @@
 //! The `impl` block of a service.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, Visibility, ext::IdentExt, spanned::Spanned};
 
 use super::{
@@ -44,7 +44,7 @@ pub(crate) fn service(service: &Service) -> TokenStream {
     let descriptors = targets.iter().map(descriptor);
     let (client, client_methods) =
         service.has_client().then(|| (client(service), client_methods(service, &targets))).unzip();
-    let style = allow_style();
+    let (style, only) = (allow_style(), only_block(ty));
     quote! {
         #style
         #item
@@ -57,7 +57,25 @@ pub(crate) fn service(service: &Service) -> TokenStream {
                 const METHODS: &'static [#krate::MethodDescriptor] = &[#(#descriptors),*];
             }
             #client_methods
+            #only
         };
+    }
+}
+
+/// A second block would be errors about what both of them make. The name of this is one that says what to do.
+///
+/// ```text
+/// impl Chat {
+///     const _A_SERVICE_HAS_ONE_IMPL_BLOCK_WITH_RPC: () = ();
+/// }
+/// ```
+fn only_block(ty: &syn::Type) -> TokenStream {
+    quote_spanned! {ours(ty.span())=>
+        #[automatically_derived]
+        impl #ty {
+            #[doc(hidden)]
+            const _A_SERVICE_HAS_ONE_IMPL_BLOCK_WITH_RPC: () = ();
+        }
     }
 }
 

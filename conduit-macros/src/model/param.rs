@@ -286,10 +286,31 @@ fn name_of(pattern: &Pat, errors: &mut Errors) -> Ident {
     }
 }
 
+/// What every server lends, by its own name or as `conduit::Connection`. Behind another path it is a type of the user's.
+fn is_lent(ty: &Type) -> bool {
+    let Type::Path(path) = plain(ty) else { return false };
+    let segments: Vec<_> = path.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+    let name = match &segments[..] {
+        [name] => name,
+        [krate, name] if krate == "conduit" => name,
+        _ => return false,
+    };
+    path.qself.is_none() && ["Connection", "Server", "Call"].contains(&name.as_str())
+}
+
 fn refuse_type(ty: &Type, role: Role, errors: &mut Errors) {
     let (name, given) = (text(ty), role.given());
     if has_impl_trait(ty) {
         errors.on(ty, format_args!("{given} has one type and one schema: name the type instead of `{name}`"));
+    } else if is_lent(ty) {
+        errors.on(
+            ty,
+            format_args!(
+                "the server lends it, so borrow it: `&{name}`; a type of your own that has this name is taken by its \
+                 path, such as `self::{}`",
+                name.trim_start_matches("conduit::")
+            ),
+        );
     } else if borrows(ty) {
         let instead =
             owned(ty).map_or_else(|| "take a type without lifetimes".to_owned(), |ty| format!("take `{}`", text(ty)));
