@@ -19,6 +19,7 @@ mod login;
 mod on;
 mod ordered;
 mod parser_corpus;
+mod patience;
 mod registration;
 mod rooms;
 mod service;

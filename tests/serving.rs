@@ -5,10 +5,16 @@ use std::{sync::Arc, time::Duration};
 use conduit::{ErrorKind, methods, rpc};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
-use tokio::sync::Notify;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::Notify,
+};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{PATIENCE, Peer, builder, http, serve, start};
+
+const JSON: (&str, &str) = ("content-type", "application/json");
 
 #[rpc]
 async fn add(a: i64, b: i64) -> i64 {
@@ -121,6 +127,58 @@ async fn the_router_nests_in_an_application_that_has_one() {
     server.stop().await;
     assert!(matches!(socket.next().await, Some(Ok(Message::Close(Some(frame)))) if u16::from(frame.code) == 1001));
     serving.abort();
+}
+
+#[tokio::test]
+async fn stop_answers_posts_in_flight_and_closes_connections_that_are_kept() {
+    let gate = Arc::new(Gate::default());
+    let server = start(builder(methods![add, wait]).open().state(Arc::clone(&gate))).await;
+    let address = server.address();
+    let mut kept = TcpStream::connect(address).await.expect("the server listens");
+    let add = r#"{"jsonrpc":"2.0","method":"add","params":[2,3],"id":1}"#;
+    let head = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length:";
+    kept.write_all(format!("{head} {}\r\n\r\n{add}", add.len()).as_bytes()).await.expect("sent");
+    kept.read_u8().await.expect("an answer");
+    let body = r#"{"jsonrpc":"2.0","method":"wait","id":1}"#;
+    let busy = tokio::spawn(async move { http(address, "POST", &[JSON], body).await });
+    gate.arrived.notified().await;
+    let stopping = tokio::spawn(server.stop());
+    let mut rest = String::new();
+    kept.read_to_string(&mut rest).await.expect("the end of the connection");
+    assert!(rest.ends_with(r#""result":5,"id":1}"#), "{rest}");
+    assert!(!stopping.is_finished());
+    gate.open.notify_one();
+    let (status, answer) = busy.await.expect("no panic");
+    assert!(status == 200 && answer.contains("through"), "{status} {answer}");
+    stopping.await.expect("no panic").expect("stopped");
+}
+
+#[tokio::test]
+async fn a_nested_server_that_stops_waits_for_its_posts_to_the_deadline() {
+    for deadline in [Duration::from_secs(60), Duration::from_millis(50)] {
+        let gate = Arc::new(Gate::default());
+        let builder = builder(methods![wait]).open().state(Arc::clone(&gate)).shutdown_deadline(deadline);
+        let server = builder.build().expect("the server builds");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let router = server.router();
+        let serving = tokio::spawn(async { axum::serve(listener, router).await });
+        let body = r#"{"jsonrpc":"2.0","method":"wait","id":1}"#;
+        let busy = tokio::spawn(async move { http(address, "POST", &[JSON], body).await });
+        gate.arrived.notified().await;
+        let stopping = tokio::spawn(async move { server.stop().await });
+        let is_short = deadline < Duration::from_secs(1);
+        if !is_short {
+            let (status, _) = http(address, "POST", &[JSON], body).await;
+            assert_eq!(status, 503, "a server that stops takes no call");
+            assert!(!stopping.is_finished());
+            gate.open.notify_one();
+        }
+        stopping.await.expect("no panic");
+        let (status, answer) = busy.await.expect("no panic");
+        assert_eq!(status, if is_short { 503 } else { 200 }, "{answer}");
+        serving.abort();
+    }
 }
 
 #[tokio::test]

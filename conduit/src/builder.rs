@@ -292,7 +292,12 @@ impl ServerBuilder {
         self
     }
 
-    /// How long a connection may stay without logging in; 30 s by default.
+    /// How much of the server's time a stranger gets; 30 s by default. A connection that has not logged in by then is
+    /// closed with 4001.
+    ///
+    /// The same time is for each thing that comes before: a TLS handshake, and the head of a request from the moment
+    /// the connection is made, or has read the answer before. So an HTTP connection that is kept and not used ends after
+    /// it too. A caller over HTTP that is not logged in has it for the whole body of a request, or reads status 408.
     pub fn auth_timeout(mut self, timeout: Duration) -> Self {
         self.config.auth_timeout = timeout;
         self
@@ -334,6 +339,9 @@ impl ServerBuilder {
 
     /// How long a peer may send not a single byte, not even in answer to pings; 90 s by default. One that is silent
     /// for longer is closed with 4004. A method that takes long is no silence: the peer's side answers pings.
+    ///
+    /// Over HTTP it is the time between two pieces of a body, after which the caller reads status 408, and between two
+    /// pieces of an answer that the caller takes, after which the connection ends.
     pub fn heartbeat_timeout(mut self, timeout: Duration) -> Self {
         self.config.heartbeat_timeout = timeout;
         self

@@ -56,7 +56,7 @@ impl Server {
         }
         self.run_startup_hooks().await?;
         tracing::info!(%address, name = self.name(), "listening");
-        let serving = tokio::spawn(transport::serve(listener, self.clone(), self.0.closing.clone()));
+        let serving = tokio::spawn(transport::serve(listener, self.clone()));
         Ok(RunningServer { server: self, address, serving: Some(serving) })
     }
 
@@ -80,7 +80,8 @@ impl Server {
     /// Stops gracefully: no new connections, calls in flight are answered, connections are closed with 1001.
     ///
     /// What takes longer than the shutdown deadline is cut off. For a server that runs by
-    /// [`router`](Self::router); others have [`RunningServer::stop`]. To call it again does no harm.
+    /// [`router`](Self::router); others have [`RunningServer::stop`]. To call it again does no harm. It returns when
+    /// the server's last task has ended; with a router, answers that are made may still be on their way to the client.
     pub async fn stop(&self) {
         let Inner { closing, sessions, config, hooks, stopped, .. } = &*self.0;
         let deadline = deadline(config);
@@ -115,7 +116,7 @@ impl Server {
 pub struct RunningServer {
     server: Server,
     address: SocketAddr,
-    serving: Option<JoinHandle<std::io::Result<()>>>,
+    serving: Option<JoinHandle<()>>,
 }
 
 impl RunningServer {
@@ -147,18 +148,9 @@ impl RunningServer {
     /// # Cancel safety
     /// Dropping the future goes on to stop the server, without waiting for calls in flight.
     pub async fn stop(mut self) -> Result<()> {
-        let deadline = deadline(self.server.config());
         self.server.stop().await;
-        let Some(mut serving) = self.serving.take() else { return Ok(()) };
-        // HTTP requests that still run have what is left of the same deadline.
-        match tokio::time::timeout_at(deadline, &mut serving).await {
-            Ok(Ok(served)) => served.map_err(|error| Error::new(ErrorKind::Io, "serving failed").with_source(error)),
-            Ok(Err(error)) => Err(Error::new(ErrorKind::Io, "serving failed").with_source(error)),
-            Err(_) => {
-                serving.abort();
-                Ok(())
-            }
-        }
+        let Some(serving) = self.serving.take() else { return Ok(()) };
+        serving.await.map_err(|error| Error::new(ErrorKind::Io, "serving failed").with_source(error))
     }
 }
 

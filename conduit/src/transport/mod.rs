@@ -5,26 +5,27 @@
 
 mod buffered;
 mod http;
+mod listen;
 mod origin;
+mod watch;
 mod websocket;
 
 use std::net::SocketAddr;
 
 use axum::{
     Router,
-    extract::{ConnectInfo, State},
+    extract::{ConnectInfo, Request, State},
     http::{
         Extensions, HeaderMap, StatusCode,
         header::AUTHORIZATION,
         header::{RETRY_AFTER, WWW_AUTHENTICATE},
     },
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{get, post},
-    serve::{ListenerExt, TapIo},
+    routing::{MethodRouter, get, post},
 };
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::listen::serve;
 use crate::{
     auth::{Credentials, Identity, Refusal, bearer},
     protocol::{Id, error_text},
@@ -34,24 +35,18 @@ use crate::{
 /// The routes of a server, to serve or to nest.
 pub(crate) fn router(server: Server) -> Router {
     let cors = origin::cors(server.config().allowed_origins.clone());
-    Router::new().route("/", get(websocket::upgrade).merge(post(http::call)).layer(cors)).with_state(server)
+    let waited_for = from_fn_with_state(server.clone(), waited_for);
+    let routes: MethodRouter<Server> = get(websocket::upgrade).merge(post(http::call)).layer(waited_for);
+    Router::new().route("/", routes.layer(cors)).with_state(server)
 }
 
-/// Serves until `shutdown` fires and the HTTP requests that run then have ended.
-pub(crate) async fn serve(listener: TcpListener, server: Server, shutdown: CancellationToken) -> std::io::Result<()> {
-    let listener = without_delay(listener);
-    let service = router(server).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await
-}
-
-/// The listener with TCP_NODELAY on what it accepts: axum leaves Nagle's algorithm on, which holds small answers back
-/// for 40 ms.
-fn without_delay(listener: TcpListener) -> TapIo<TcpListener, fn(&mut TcpStream)> {
-    listener.tap_io(|stream: &mut TcpStream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
-        }
-    })
+/// Has the server's stop wait for a request, also where the server is nested and others serve the connection.
+async fn waited_for(State(server): ServerState, request: Request, next: Next) -> Response {
+    let _in_progress = server.0.sessions.token();
+    tokio::select! {
+        response = next.run(request) => response,
+        () = server.0.terms.kill.cancelled() => unavailable("the server is shutting down"),
+    }
 }
 
 /// Who a request's headers log in: nobody when there is no token and the server asks for one.
@@ -110,19 +105,3 @@ fn peer_addr(extensions: &Extensions) -> Option<SocketAddr> {
 }
 
 type ServerState = State<Server>;
-
-#[cfg(test)]
-mod tests {
-    use axum::serve::Listener;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn accepted_sockets_send_small_answers_at_once() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut listener = without_delay(listener);
-        let (_client, (stream, _)) = tokio::join!(TcpStream::connect(address), listener.accept());
-        assert!(stream.nodelay().unwrap());
-    }
-}

@@ -72,19 +72,26 @@ pub(super) async fn upgrade(State(server): ServerState, mut request: Request) ->
         return unavailable("the server has as many connections as it may have");
     };
     let upgrade = hyper::upgrade::on(&mut request);
+    let sessions = server.0.sessions.clone();
     let connection = server.newcomer(peer, seat);
-    tokio::spawn(async move {
+    sessions.spawn(async move {
         // In a box of its own, so that a connection does not hold the memory that its beginning takes.
-        match Box::pin(socket(upgrade, connection.server())).await {
-            Ok(socket) => connection.server().accept(connection, identity, socket).await,
-            Err(error) => tracing::debug!(%error, "a WebSocket upgrade failed"),
+        if let Some(socket) = Box::pin(socket(upgrade, connection.server())).await {
+            connection.server().accept(connection, identity, socket).await;
         }
     });
     response
 }
 
-async fn socket(upgrade: OnUpgrade, server: Server) -> hyper::Result<Box<WsSocket>> {
-    let upgraded = upgrade.await?;
+async fn socket(upgrade: OnUpgrade, server: Server) -> Option<Box<WsSocket>> {
+    // The answer to the handshake may still have to be taken by the peer.
+    let upgraded = match server.0.terms.kill.run_until_cancelled(upgrade).await? {
+        Ok(upgraded) => upgraded,
+        Err(error) => {
+            tracing::debug!(%error, "a WebSocket upgrade failed");
+            return None;
+        }
+    };
     let ServerConfig { max_message_size: limit, buffer_size, .. } = *server.config();
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
@@ -93,7 +100,7 @@ async fn socket(upgrade: OnUpgrade, server: Server) -> hyper::Result<Box<WsSocke
         .max_frame_size(Some(limit));
     let stream = Buffered::new(TokioIo::new(upgraded), buffer_size);
     let inner = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
-    Ok(Box::new(WsSocket { inner, held: None }))
+    Some(Box::new(WsSocket { inner, held: None }))
 }
 
 fn subprotocol(headers: &HeaderMap) -> Option<&'static str> {

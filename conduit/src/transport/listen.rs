@@ -1,0 +1,146 @@
+//! A server's own listening socket: takes connections and serves HTTP on each, until the server stops.
+
+use std::{
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{Router, body::Body, extract::ConnectInfo};
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
+
+use super::watch::{Patience, Phase, Watch, Watched};
+use crate::server::{Inner, Server};
+
+/// The largest head of a request. A larger one is answered with 431.
+const HEAD: usize = 32 * 1024;
+
+/// How long the loop rests when the system has no descriptor or memory for another connection: at first, and at most.
+const RESTS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// Takes connections until the server stops, and serves each in a task that the server's stop waits for.
+pub(crate) async fn serve(listener: TcpListener, server: Server) {
+    let router = super::router(server.clone());
+    loop {
+        let (stream, peer) = tokio::select! {
+            () = server.0.closing.cancelled() => return,
+            accepted = accept(&listener) => accepted,
+        };
+        server.0.sessions.spawn(serve_connection(server.clone(), router.clone(), stream, peer));
+    }
+}
+
+/// The next connection. Whatever goes wrong, the one after it may go well.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let (mut rest, longest) = RESTS;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Nagle's algorithm holds small answers back for 40 ms.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "TCP_NODELAY could not be set");
+                }
+                return (stream, peer);
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "no connection can be accepted, trying again in {rest:?}");
+                tokio::time::sleep(rest).await;
+                rest = (2 * rest).min(longest);
+            }
+        }
+    }
+}
+
+/// Whether it was the connection that failed, and not the listening.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+async fn serve_connection(server: Server, router: Router, stream: TcpStream, peer: SocketAddr) {
+    tokio::select! {
+        () = serve_http(&server, router, stream, peer) => {}
+        () = server.0.terms.kill.cancelled() => {}
+    }
+}
+
+/// Answers the requests of a connection until it ends, becomes a WebSocket, or lets its time go by.
+async fn serve_http<S>(server: &Server, router: Router, stream: S, peer: SocketAddr)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (stream, watch) = Watched::new(stream);
+    let noted = Arc::clone(&watch);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let running = noted.request();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answer = TowerToHyperService::new(router.clone()).call(request.map(Body::new));
+        async move {
+            let answer = answer.await;
+            drop(running);
+            answer
+        }
+    });
+    let mut http = http1::Builder::new();
+    let http = http.max_header_size(HEAD).header_read_timeout(None);
+    let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let mut connection = pin!(connection);
+    let Inner { config, shutdown, .. } = &*server.0;
+    let mut patience = Patience::new(config.auth_timeout, config.heartbeat_timeout);
+    let mut shutdown = pin!(shutdown.cancelled());
+    let mut is_last = false;
+    poll_fn(|cx| {
+        if !is_last && shutdown.as_mut().poll(cx).is_ready() {
+            is_last = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        if let Poll::Ready(end) = connection.as_mut().poll(cx) {
+            if let Err(error) = end {
+                tracing::debug!(%peer, %error, "an HTTP connection broke");
+            }
+            return Poll::Ready(());
+        }
+        is_over(&watch, &mut patience, is_last, cx).map(|why| tracing::debug!(%peer, "an HTTP connection ends: {why}"))
+    })
+    .await;
+}
+
+/// Ready with the reason when a connection is not to go on.
+fn is_over(watch: &Watch, patience: &mut Patience, is_last: bool, cx: &mut Context<'_>) -> Poll<&'static str> {
+    let phase = watch.phase();
+    if is_last && matches!(phase, Phase::Head { .. }) {
+        return Poll::Ready("the server is shutting down");
+    }
+    patience.poll(cx, phase).map(|phase| match phase {
+        Phase::Answer { .. } => "the peer did not take the answer within `heartbeat_timeout`",
+        _ => "no request came within `auth_timeout`",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn accepted_sockets_send_small_answers_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_client, (stream, _)) = tokio::join!(TcpStream::connect(address), accept(&listener));
+        assert!(stream.nodelay().unwrap());
+    }
+}
