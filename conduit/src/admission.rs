@@ -23,18 +23,21 @@ use crate::{
 impl Server {
     /// Looks at credentials: who presents them, or why they are refused.
     ///
-    /// A failure takes its time, and an address that fails too often is refused unheard for a while.
+    /// A failure takes its time, and an address that fails too often is refused unheard for a while. Dropping the
+    /// future ends the try; it counts as none.
     pub(crate) async fn authenticate(&self, credentials: Credentials) -> Result<Identity, Refusal> {
         if let Some(needed) = &self.0.config.minimum_version {
             check_version(needed, credentials.version.as_deref())?;
         }
         let address = credentials.peer_addr.map(|address| address.ip());
-        self.0.throttle.admit(address)?;
-        let found = self.0.auth.identify(self, credentials).await;
-        if found.is_err() {
-            self.0.throttle.failed(address).await;
+        let attempt = self.0.throttle.admit(address).await?;
+        match self.0.auth.identify(self, credentials).await {
+            Ok(identity) => Ok(identity),
+            Err(reason) => {
+                attempt.failed().await;
+                Err(reason.into())
+            }
         }
-        Ok(found?)
     }
 
     /// Logs a connection in whose login was begun, and runs its hooks.

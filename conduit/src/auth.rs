@@ -1,15 +1,9 @@
-//! Who a client is: what it shows, whom a login found, and how often it may fail.
+//! Who a client is: what it shows, and whom a login found.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    net::{IpAddr, Ipv6Addr, SocketAddr},
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeSet, net::SocketAddr};
 
 use semver::Version;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::protocol::{ErrorCode, ErrorObject};
 
@@ -103,79 +97,6 @@ pub(crate) fn check_version(needed: &Version, claimed: Option<&str>) -> Result<(
             let shown: String = claimed.chars().take(60).collect();
             Err(refuse(format!("`{shown}` is no semantic version such as 1.2.0: {error}")))
         }
-    }
-}
-
-/// Failed logins by address: each takes its time, and after several the address has to wait.
-#[derive(Debug, Default)]
-pub(crate) struct Throttle(Mutex<HashMap<IpAddr, Failures>>);
-
-#[derive(Debug)]
-struct Failures {
-    count: u32,
-    last: Instant,
-}
-
-impl Throttle {
-    /// What a failed login costs whoever made it.
-    const DELAY: Duration = Duration::from_millis(100);
-    /// Failures in a row that an address may have.
-    const ALLOWED: u32 = 10;
-    /// How long they count.
-    const MEMORY: Duration = Duration::from_secs(60);
-    /// Addresses that are remembered; beyond it, those are let go whose time is over.
-    const ADDRESSES: usize = 10_000;
-
-    /// Says why an address may not try now, if it may not.
-    pub(crate) fn admit(&self, address: Option<IpAddr>) -> Result<(), String> {
-        let Some(address) = address.map(network) else { return Ok(()) };
-        let failures = self.lock();
-        let Some(Failures { count, last }) = failures.get(&address) else { return Ok(()) };
-        let rest = Self::MEMORY.saturating_sub(last.elapsed());
-        if *count < Self::ALLOWED || rest.is_zero() {
-            return Ok(());
-        }
-        Err(format!("too many failed logins from this address: try again in {} s", rest.as_secs() + 1))
-    }
-
-    /// Notes a failure, and holds its answer back.
-    pub(crate) async fn failed(&self, address: Option<IpAddr>) {
-        if let Some(address) = address {
-            self.note(network(address));
-        }
-        tokio::time::sleep(Self::DELAY).await;
-    }
-
-    fn note(&self, address: IpAddr) {
-        let mut failures = self.lock();
-        if failures.len() >= Self::ADDRESSES {
-            failures.retain(|_, failures| failures.last.elapsed() < Self::MEMORY);
-        }
-        if failures.len() >= Self::ADDRESSES && !failures.contains_key(&address) {
-            return;
-        }
-        let now = Instant::now();
-        let failures = failures.entry(address).or_insert(Failures { count: 0, last: now });
-        if failures.last.elapsed() >= Self::MEMORY {
-            failures.count = 0;
-        }
-        failures.count += 1;
-        failures.last = now;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Failures>> {
-        // No code that can panic runs under the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What counts as one address: of IPv6, where a client has as many as it likes, the network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(address) if address.to_ipv4_mapped().is_none() => {
-            Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into()
-        }
-        address => address,
     }
 }
 

@@ -89,6 +89,7 @@ mod running;
 mod schema;
 mod server;
 mod session;
+mod throttle;
 mod transport;
 
 use __private as macro_support;

@@ -13,7 +13,6 @@ use tokio::sync::OnceCell;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    auth::Throttle,
     broadcast::Broadcast,
     builder::ServerBuilder,
     capacity::Capacity,
@@ -29,6 +28,7 @@ use crate::{
     payload::event_text,
     protocol::ErrorObject,
     session::Terms,
+    throttle::Throttle,
     transport,
 };
 
