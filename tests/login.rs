@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use conduit::{methods, rpc};
+use conduit::{Connection, Credentials, Identity, Server, ServerBuilder, methods, rpc};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Error as WsError;
 
-use crate::support::{Log, Peer, builder, serve, start};
+use crate::support::{Log, PATIENCE, Peer, builder, http, serve, start};
 
 #[rpc]
 async fn secret() -> &'static str {
@@ -103,4 +103,114 @@ async fn without_a_password_a_random_token_is_made_and_logged_once() {
     let mut peer = Peer::connect_with(&server, tokens[0]).await;
     assert_eq!(peer.result("secret", json!([])).await, "treasure");
     assert_eq!(Peer::connect(&server).await.error("secret", json!([])).await["code"], Value::from(-32001));
+}
+
+#[rpc(public)]
+async fn header(client: &Connection, name: String) -> Option<String> {
+    client.header(&name).map(str::to_owned)
+}
+
+#[rpc]
+async fn who(client: &Connection) -> Option<String> {
+    client.identity().map(|identity| identity.name().to_owned())
+}
+
+/// A hook that looks at a header, and at nothing else.
+fn with_keys() -> ServerBuilder {
+    builder(methods![who, header]).login_headers(["X-Api-Key"]).login(
+        |_: Server, credentials: Credentials| async move {
+            match credentials.header("x-api-key") {
+                Some("k1") => Ok(Identity::new("robot")),
+                Some("secret") => panic!("{credentials:?}"),
+                key => Err(format!("{key:?} is no key")),
+            }
+        },
+    )
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+#[tokio::test]
+async fn a_client_logs_in_by_a_header_that_the_hook_looks_at() {
+    let server = start(with_keys()).await;
+    let mut peer = Peer::upgrade_with(server.address(), &[("x-api-key", "k1")]).await.expect("upgraded");
+    assert_eq!(peer.result("who", json!([])).await, "robot");
+    match Peer::upgrade_with(server.address(), &[("x-api-key", "k2")]).await {
+        Err(WsError::Http(response)) => assert_eq!(response.status(), 401),
+        other => panic!("it was not refused: {:?}", other.map(drop)),
+    }
+    let who = r#"{"jsonrpc":"2.0","method":"who","id":1}"#;
+    let (status, answer) = http(server.address(), "POST", &[JSON, ("x-api-key", "k1")], who).await;
+    assert!(status == 200 && answer.contains("robot"), "{status} {answer}");
+    let (status, answer) = http(server.address(), "POST", &[JSON, ("x-api-key", "k2")], who).await;
+    assert!(status == 401 && answer.contains("is no key"), "{status} {answer}");
+}
+
+#[tokio::test]
+async fn the_hook_sees_the_headers_of_the_upgrade_when_a_client_logs_in_by_call_too() {
+    let server = start(builder(methods![who]).login(|_: Server, credentials: Credentials| async move {
+        let mut cookies = credentials.headers().filter(|(name, _)| *name == "cookie").map(|(_, value)| value);
+        assert!(credentials.peer_addr.is_some_and(|address| address.ip().is_loopback()));
+        match (cookies.next(), credentials.token.as_str()) {
+            (Some("session=7"), "t") => Ok(Identity::new("seven")),
+            seen => Err(format!("{seen:?}")),
+        }
+    }))
+    .await;
+    // A cookie alone asks for nothing here: it is none of the `login_headers`.
+    let mut peer = Peer::upgrade_with(server.address(), &[("cookie", "session=7")]).await.expect("upgraded");
+    assert_eq!(peer.error("who", json!([])).await["code"], -32001);
+    peer.result("rpc.login", json!(["t"])).await;
+    assert_eq!(peer.result("who", json!([])).await, "seven");
+}
+
+#[tokio::test]
+async fn a_connection_knows_the_headers_it_began_with_but_for_the_secret() {
+    let server = start(builder(methods![header]).password("p")).await;
+    let headers = [("authorization", "Bearer p"), ("x-tenant", "blue"), ("user-agent", "test/1")];
+    let mut peer = Peer::upgrade_with(server.address(), &headers).await.expect("upgraded");
+    for (name, value) in [
+        ("X-Tenant", json!("blue")),
+        ("user-agent", json!("test/1")),
+        ("host", json!(server.address().to_string())),
+        ("authorization", Value::Null),
+        ("sec-websocket-key", Value::Null),
+        ("x-other", Value::Null),
+    ] {
+        assert_eq!(peer.result("header", json!([name])).await, value, "{name}");
+    }
+    let body = r#"{"jsonrpc":"2.0","method":"header","params":["x-tenant"],"id":1}"#;
+    let (_, answer) = http(server.address(), "POST", &[JSON, ("x-tenant", "red")], body).await;
+    assert!(answer.contains(r#""result":"red""#), "{answer}");
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_shows_no_secret_of_the_client() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _logged = tracing::subscriber::set_default(subscriber);
+    let server = start(with_keys()).await;
+    assert!(Peer::upgrade_with(server.address(), &[("x-api-key", "secret")]).await.is_err());
+    let text = log.text();
+    assert!(text.contains("x-api-key") && !text.contains("secret"), "{text}");
+}
+
+#[tokio::test]
+async fn a_login_that_takes_longer_than_a_stranger_may_is_refused() {
+    let forever = |_: Server, _: Credentials| std::future::pending::<Result<Identity, String>>();
+    let server = start(builder(methods![who]).login(forever).auth_timeout(Duration::from_millis(50))).await;
+    let refused = tokio::time::timeout(PATIENCE, Peer::upgrade(server.address(), Some("t"))).await;
+    assert!(matches!(refused, Ok(Err(WsError::Http(response))) if response.status() == 401));
+}
+
+#[test]
+fn headers_to_log_in_by_are_checked() {
+    let hook = |_: Server, _: Credentials| async { Err::<Identity, _>("nobody") };
+    for (names, part) in [(["x key"], "`x key`, which is no name"), (["Authorization"], "leave it out")] {
+        let error = builder(methods![who]).login_headers(names).login(hook).build().expect_err("refused").to_string();
+        assert!(error.contains(part), "{error}");
+    }
+    let error = builder(methods![who]).login_headers(["x-api-key"]).open().build().expect_err("refused").to_string();
+    assert!(error.contains("no login hook"), "{error}");
 }

@@ -1,7 +1,6 @@
 //! A connection's way through a server: a place, a login, hooks, its session, hooks again.
 
 use std::{
-    net::SocketAddr,
     ops::Deref,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -15,6 +14,7 @@ use crate::{
     close::{Close, CloseCode},
     connection::{Connection, ConnectionId},
     dispatch::Reply,
+    handshake::Handshake,
     lifecycle::{self, Disconnected, Failure},
     server::Server,
     session::{self, Socket, shutting_down},
@@ -92,8 +92,8 @@ impl Server {
     }
 
     /// A connection that holds a place, to be served when its socket is there.
-    pub(crate) fn newcomer(&self, peer: Option<SocketAddr>, seat: Seat) -> Connection {
-        self.make_connection(peer, Some(seat))
+    pub(crate) fn newcomer(&self, handshake: Handshake, seat: Seat) -> Connection {
+        self.make_connection(handshake, Some(seat))
     }
 
     /// Serves a socket until it ends; `identity` is who its upgrade logged in.
@@ -178,11 +178,11 @@ impl Server {
     /// Answers one text of a peer that has no lasting connection.
     pub(crate) async fn call_once(
         &self,
-        peer: Option<SocketAddr>,
+        handshake: Handshake,
         identity: Option<Identity>,
         text: &str,
     ) -> Option<String> {
-        let connection = self.make_connection(peer, None);
+        let connection = self.make_connection(handshake, None);
         // There is nothing to send events or calls over.
         connection.outbox().seal();
         if let Some(identity) = identity {
@@ -199,9 +199,9 @@ impl Server {
         }
     }
 
-    fn make_connection(&self, peer: Option<SocketAddr>, seat: Option<Seat>) -> Connection {
+    fn make_connection(&self, handshake: Handshake, seat: Option<Seat>) -> Connection {
         let id = ConnectionId(self.0.next_connection.fetch_add(1, Ordering::Relaxed));
-        Connection::new(id, peer, seat, Arc::new(self.clone()), &self.0.config)
+        Connection::new(id, handshake, seat, Arc::new(self.clone()), &self.0.config)
     }
 }
 

@@ -1,11 +1,14 @@
 //! Who a client is: what it shows, and whom a login found.
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{collections::BTreeSet, fmt, net::SocketAddr};
 
 use semver::Version;
 use serde_json::{Value, json};
 
-use crate::protocol::{ErrorCode, ErrorObject};
+use crate::{
+    handshake::{Handshake, Headers},
+    protocol::{ErrorCode, ErrorObject},
+};
 
 /// Who a login found.
 ///
@@ -49,15 +52,49 @@ impl Identity {
 }
 
 /// What a client shows to log in.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Credentials {
-    /// The token, of the `Authorization: Bearer` header or of `rpc.login`.
+    /// The token, of the `Authorization: Bearer` header or of `rpc.login`; empty when the client logs in by another of
+    /// the [`login_headers`](crate::ServerBuilder::login_headers).
     pub token: String,
     /// The version that the client claims to be.
     pub version: Option<String>,
     /// Where the client is, if that is known.
     pub peer_addr: Option<SocketAddr>,
+    headers: Headers,
+}
+
+impl Credentials {
+    pub(crate) fn new(token: String, version: Option<String>, handshake: &Handshake) -> Self {
+        Self { token, version, peer_addr: handshake.peer_addr, headers: handshake.headers.clone() }
+    }
+
+    /// The first header of this name, of the request with which the connection began; case does not matter.
+    ///
+    /// `Authorization` is not among them: its token is [`token`](Self::token). Nor are those that the upgrade alone is
+    /// about, and values that are not UTF-8.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.find(name)
+    }
+
+    /// All headers that [`header`](Self::header) finds: names in lower case, and values.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter()
+    }
+}
+
+/// Without the token and the headers' values.
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("token", &"..")
+            .field("version", &self.version)
+            .field("peer_addr", &self.peer_addr)
+            .field("headers", &self.headers)
+            .finish()
+    }
 }
 
 /// Why credentials are refused: a sentence, and the same for programs.

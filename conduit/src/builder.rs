@@ -110,6 +110,11 @@ impl ServerBuilder {
     /// Lets in whom the hook lets in: it gets the credentials that a client shows, and answers with an
     /// [`Identity`] or with the reason of a refusal.
     ///
+    /// It is asked when a client connects, or posts, with an `Authorization: Bearer` header or one of the
+    /// [`login_headers`](Self::login_headers), and refuses with status 401 then; and when a client that came without
+    /// calls `rpc.login`. The credentials hold the headers either way. Ten logins of an address are looked at at a time,
+    /// others wait; ten that fail within a minute are followed by none.
+    ///
     /// ```
     /// use conduit::{Credentials, Identity, Server};
     ///
@@ -132,6 +137,28 @@ impl ServerBuilder {
             let found = hook(server, credentials);
             async move { found.await.map_err(|refusal| refusal.to_string()) }.boxed()
         }));
+        self
+    }
+
+    /// The headers, beside `Authorization`, by which a client may log in when it connects or posts; none by default.
+    /// What they hold is for the [login hook](Self::login) to look at.
+    ///
+    /// ```
+    /// use conduit::{Credentials, Identity, Server};
+    ///
+    /// let server = Server::builder().explicit().login_headers(["x-api-key"]).login(
+    ///     |_server: Server, credentials: Credentials| async move {
+    ///         match credentials.header("x-api-key") {
+    ///             Some("k1") => Ok(Identity::new("the robot")),
+    ///             _ => Err("nobody has this key"),
+    ///         }
+    ///     },
+    /// );
+    /// # server.build()?;
+    /// # Ok::<(), conduit::Error>(())
+    /// ```
+    pub fn login_headers(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.config.login_headers.extend(names.into_iter().map(Into::into));
         self
     }
 
@@ -296,7 +323,7 @@ impl ServerBuilder {
     /// closed with 4001.
     ///
     /// The same time is for each thing that comes before: a TLS handshake, and the head of a request from the moment
-    /// the connection is made, or has read the answer before. So an HTTP connection that is kept and not used ends after
+    /// the connection is made, or has read the answer before; and a login by a header. So an HTTP connection that is kept and not used ends after
     /// it too. A caller over HTTP that is not logged in has it for the whole body of a request, or reads status 408.
     pub fn auth_timeout(mut self, timeout: Duration) -> Self {
         self.config.auth_timeout = timeout;
@@ -442,6 +469,11 @@ impl ServerBuilder {
         faults.extend(config.faults());
         if login.is_some() && (config.open || config.password.is_some()) {
             faults.push("a login hook is given, and `open` or a `password` too: the hook alone decides".into());
+        }
+        if login.is_none() && !config.login_headers.is_empty() {
+            faults.push(
+                "`login_headers` are given, and no login hook that would look at them: give one by `login`".into(),
+            );
         }
         faults.extend(hook_functions.iter().flat_map(|hook| hook.faults(|wanted| states.contains_key(&wanted))));
         let has_state = |wanted| is_always_there(wanted) || states.contains_key(&wanted);

@@ -46,7 +46,7 @@ async fn login(
     version: Option<String>,
 ) -> Result<Login, LoginError> {
     let done = Login { server: server.name().into() };
-    let credentials = Credentials { token, version, peer_addr: client.peer_addr() };
+    let credentials = Credentials::new(token, version, client.handshake());
     if !client.begin_login() {
         let identity = server.authenticate(credentials).await.map_err(LoginError)?;
         return if client.identity() == Some(&identity) { Ok(done) } else { Err(LoginError(TAKEN.into())) };

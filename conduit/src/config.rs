@@ -41,6 +41,7 @@ pub struct ServerConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password: Option<Password>,
     pub open: bool,
+    pub login_headers: Vec<String>,
     #[serde(with = "humantime_serde")]
     pub auth_timeout: Duration,
     pub max_connections: usize,
@@ -118,6 +119,7 @@ impl Default for ServerConfig {
             minimum_version: None,
             password: None,
             open: false,
+            login_headers: Vec::new(),
             auth_timeout: Duration::from_secs(30),
             max_connections: 1000,
             max_unauthenticated: 100,
@@ -192,6 +194,16 @@ impl ServerConfig {
         if self.open && self.password.is_some() {
             faults.push("`open` is true and a `password` is given: a server without login has no use for it".into());
         }
+        for name in &self.login_headers {
+            if !is_header_name(name) {
+                faults
+                    .push(format!("`login_headers` holds `{name}`, which is no name of a header such as `x-api-key`"));
+            } else if name.eq_ignore_ascii_case("authorization") {
+                faults.push(
+                    "`login_headers` holds `authorization`, by which every client may log in: leave it out".into(),
+                );
+            }
+        }
         if self.host.is_empty() {
             faults.push("`host` is empty: give an address such as \"127.0.0.1\", or \"0.0.0.0\" for all".into());
         }
@@ -201,4 +213,9 @@ impl ServerConfig {
 
 fn fits_a_header(password: &str) -> bool {
     password.trim() == password && password.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+}
+
+/// Whether a text is a token, as names of headers are (RFC 9110, 5.1).
+fn is_header_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }

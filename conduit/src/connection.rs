@@ -25,6 +25,7 @@ use crate::{
     dispatch::Peer,
     error::Result,
     events::Event,
+    handshake::Handshake,
     in_flight::InFlight,
     method::MethodMeta,
     outbox::{Outbox, Text},
@@ -53,7 +54,7 @@ pub struct Connection(Arc<Inner>);
 
 struct Inner {
     id: ConnectionId,
-    peer_addr: Option<SocketAddr>,
+    handshake: Handshake,
     /// The place that it holds; none over HTTP, and none any more when it is gone.
     seat: Mutex<Option<Seat>>,
     counters: Traffic,
@@ -82,14 +83,14 @@ struct Inner {
 impl Connection {
     pub(crate) fn new(
         id: ConnectionId,
-        peer_addr: Option<SocketAddr>,
+        handshake: Handshake,
         seat: Option<Seat>,
         home: Arc<dyn Lend>,
         config: &ServerConfig,
     ) -> Self {
         Self(Arc::new(Inner {
             id,
-            peer_addr,
+            handshake,
             seat: Mutex::new(seat),
             counters: Traffic::default(),
             stage: Stage(AtomicU8::new(Stage::NEW)),
@@ -119,7 +120,24 @@ impl Connection {
     /// `into_make_service_with_connect_info` does).
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.0.peer_addr
+        self.0.handshake.peer_addr
+    }
+
+    /// The first header of this name, of the upgrade or the HTTP request; case does not matter.
+    ///
+    /// `Authorization` is not kept, nor are headers that the upgrade alone is about and values that are not UTF-8.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.0.handshake.headers.find(name)
+    }
+
+    /// All headers that [`header`](Self::header) finds, in their order: names in lower case, and values.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.handshake.headers.iter()
+    }
+
+    pub(crate) fn handshake(&self) -> &Handshake {
+        &self.0.handshake
     }
 
     /// Whether the peer has shown who it is. On a server without login, everybody has.
@@ -376,7 +394,7 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("id", &self.0.id.0)
-            .field("peer_addr", &self.0.peer_addr)
+            .field("peer_addr", &self.peer_addr())
             .field("logged_in", &self.is_logged_in())
             .finish_non_exhaustive()
     }

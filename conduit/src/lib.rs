@@ -70,6 +70,7 @@ mod discovery;
 mod dispatch;
 mod error;
 mod events;
+mod handshake;
 mod heartbeat;
 mod hook;
 mod hub;

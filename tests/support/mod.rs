@@ -54,10 +54,20 @@ impl Peer {
         address: SocketAddr,
         token: Option<&str>,
     ) -> Result<Self, tokio_tungstenite::tungstenite::Error> {
+        let authorization = token.map(|token| format!("Bearer {token}"));
+        let header = authorization.as_deref().map(|value| ("authorization", value));
+        Self::upgrade_with(address, header.as_slice()).await
+    }
+
+    /// Connects with headers of the test's own.
+    pub async fn upgrade_with(
+        address: SocketAddr,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, tokio_tungstenite::tungstenite::Error> {
         let mut request = format!("ws://{address}/").into_client_request()?;
-        if let Some(token) = token {
-            let value = HeaderValue::from_str(&format!("Bearer {token}")).expect("a token of visible characters");
-            request.headers_mut().insert("authorization", value);
+        for (name, value) in headers {
+            let value = HeaderValue::from_str(value).expect("visible characters");
+            request.headers_mut().insert(*name, value);
         }
         let stream = TcpStream::connect(address).await?;
         let (socket, _) = tokio_tungstenite::client_async(request, stream).await?;

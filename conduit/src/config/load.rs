@@ -133,6 +133,7 @@ mod tests {
             password: Some("p".into()),
             call_timeout: Some(Duration::from_millis(1500)),
             allowed_origins: vec!["*".into()],
+            login_headers: vec!["x-api-key".into()],
             ..ServerConfig::default()
         };
         assert_eq!(toml::from_str::<ServerConfig>(&toml::to_string(&config).unwrap()).unwrap(), config);

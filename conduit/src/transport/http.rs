@@ -13,7 +13,7 @@ use axum::{
 };
 use futures_util::StreamExt;
 
-use super::{ServerState, login, peer_addr, refused, turned_away, unauthorized};
+use super::{ServerState, handshake, login, refused, turned_away, unauthorized};
 use crate::{
     config::ServerConfig,
     protocol::{ErrorCode, ErrorObject, Id, error_text},
@@ -31,8 +31,8 @@ pub(super) async fn call(State(server): ServerState, request: Request) -> Respon
     if let Some(refusal) = turned_away(&server, &parts.headers).await {
         return refusal;
     }
-    let peer = peer_addr(&parts.extensions);
-    let identity = match login(&server, &parts.headers, peer).await {
+    let handshake = handshake(&parts.headers, &parts.extensions);
+    let identity = match login(&server, &parts.headers, &handshake).await {
         Ok(identity) => identity,
         Err(refusal) => return refused(&refusal),
     };
@@ -48,7 +48,7 @@ pub(super) async fn call(State(server): ServerState, request: Request) -> Respon
         Ok(text) => text,
         Err(error) => return json(error_text(&Id::NULL, &not_utf8(error))).into_response(),
     };
-    match server.call_once(peer, identity, text).await {
+    match server.call_once(handshake, identity, text).await {
         None => StatusCode::NO_CONTENT.into_response(),
         Some(answer) if !logged_in && asks_for_login(&answer) => unauthorized(answer),
         Some(answer) => json(answer).into_response(),

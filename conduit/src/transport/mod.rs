@@ -16,7 +16,7 @@ use axum::{
     Router,
     extract::{ConnectInfo, Request, State},
     http::{
-        Extensions, HeaderMap, StatusCode,
+        Extensions, HeaderMap, HeaderName, StatusCode,
         header::AUTHORIZATION,
         header::{RETRY_AFTER, WWW_AUTHENTICATE},
     },
@@ -28,13 +28,14 @@ use axum::{
 pub(crate) use self::listen::serve;
 use crate::{
     auth::{Credentials, Identity, Refusal, bearer},
+    handshake::{Handshake, Headers},
     protocol::{Id, error_text},
     server::Server,
 };
 
 /// The routes of a server, to serve or to nest.
 pub(crate) fn router(server: Server) -> Router {
-    let cors = origin::cors(server.config().allowed_origins.clone());
+    let cors = origin::cors(server.config());
     let waited_for = from_fn_with_state(server.clone(), waited_for);
     let routes: MethodRouter<Server> = get(websocket::upgrade).merge(post(http::call)).layer(waited_for);
     Router::new().route("/", routes.layer(cors)).with_state(server)
@@ -49,26 +50,26 @@ async fn waited_for(State(server): ServerState, request: Request, next: Next) ->
     }
 }
 
-/// Who a request's headers log in: nobody when there is no token and the server asks for one.
+/// Who a request's headers log in: nobody when there is no token, nor another header that the server asks for.
 ///
 /// # Errors
-/// Why the token is refused.
-async fn login(
-    server: &Server,
-    headers: &HeaderMap,
-    peer_addr: Option<SocketAddr>,
-) -> Result<Option<Identity>, Refusal> {
+/// Why the login is refused.
+async fn login(server: &Server, headers: &HeaderMap, handshake: &Handshake) -> Result<Option<Identity>, Refusal> {
+    let config = server.config();
     let header = headers.get(AUTHORIZATION);
-    if header.is_none() && !server.auth().is_open() {
-        return Ok(None);
-    }
-    let token = match header.map(|header| header.to_str().ok().and_then(bearer)) {
-        Some(Some(token)) => token.to_owned(),
-        Some(None) if !server.auth().is_open() => return Err("wanted is `Authorization: Bearer TOKEN`".into()),
-        _ => String::new(),
+    let shows_another = config.login_headers.iter().any(|name| headers.contains_key(name.as_str()));
+    let token = match header.and_then(|header| bearer(header.to_str().ok()?)) {
+        Some(token) => token.to_owned(),
+        None if shows_another || server.auth().is_open() => String::new(),
+        None if header.is_some() => return Err("wanted is `Authorization: Bearer TOKEN`".into()),
+        None => return Ok(None),
     };
-    let version = headers.get("conduit-version").and_then(|version| version.to_str().ok()).map(str::to_owned);
-    server.authenticate(Credentials { token, version, peer_addr }).await.map(Some)
+    let version = headers.get(VERSION).and_then(|version| version.to_str().ok()).map(str::to_owned);
+    let found = server.authenticate(Credentials::new(token, version, handshake));
+    match tokio::time::timeout(config.auth_timeout, found).await {
+        Ok(found) => found.map(Some),
+        Err(_) => Err(format!("it took longer than {:?}", config.auth_timeout).into()),
+    }
 }
 
 fn refused(refusal: &Refusal) -> Response {
@@ -93,6 +94,9 @@ async fn turned_away(server: &Server, headers: &HeaderMap) -> Option<Response> {
     Some(unavailable("the server has not started"))
 }
 
+/// The header in which a client tells its version.
+const VERSION: HeaderName = HeaderName::from_static("conduit-version");
+
 /// How many seconds a client should stay away from a server that can't take it.
 const COME_BACK_AFTER: &str = "5";
 
@@ -100,8 +104,12 @@ fn unavailable(why: &str) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, COME_BACK_AFTER)], format!("{why}\n")).into_response()
 }
 
-fn peer_addr(extensions: &Extensions) -> Option<SocketAddr> {
-    extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0)
+fn handshake(headers: &HeaderMap, extensions: &Extensions) -> Handshake {
+    let peer_addr = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    Handshake {
+        peer_addr,
+        headers: Headers::new(headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))),
+    }
 }
 
 type ServerState = State<Server>;

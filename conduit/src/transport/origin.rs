@@ -4,19 +4,25 @@
 //! the server has to look. Programs other than browsers send no `Origin` and are not asked for one.
 
 use axum::http::{
-    HeaderMap, HeaderValue, Method, Uri,
+    HeaderMap, HeaderName, HeaderValue, Method, Uri,
     header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN},
     request::Parts,
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::VERSION;
+use crate::config::ServerConfig;
+
 /// Tells browsers what they ask before they let an allowed page of another origin post (the Fetch standard's CORS).
-pub(super) fn cors(allowed: Vec<String>) -> CorsLayer {
+pub(super) fn cors(config: &ServerConfig) -> CorsLayer {
+    let allowed = config.allowed_origins.clone();
+    let of_logins = config.login_headers.iter().filter_map(|name| name.parse().ok());
+    let headers = [AUTHORIZATION, CONTENT_TYPE, VERSION].into_iter().chain(of_logins);
     let may_call = move |_: &HeaderValue, request: &Parts| refused(&request.headers, &allowed).is_none();
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(may_call))
         .allow_methods([Method::POST])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE])
+        .allow_headers(headers.collect::<Vec<HeaderName>>())
 }
 
 /// Says which origin is refused, if the request's is.

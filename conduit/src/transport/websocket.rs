@@ -28,7 +28,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{ServerState, buffered::Buffered, login, peer_addr, refused, turned_away, unavailable};
+use super::{ServerState, buffered::Buffered, handshake, login, refused, turned_away, unavailable};
 use crate::{
     close::{Close, CloseCode},
     config::ServerConfig,
@@ -63,8 +63,8 @@ pub(super) async fn upgrade(State(server): ServerState, mut request: Request) ->
     if let Some(offered) = subprotocol(request.headers()) {
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, offered.parse().expect("a constant of letters"));
     }
-    let peer = peer_addr(request.extensions());
-    let identity = match login(&server, request.headers(), peer).await {
+    let handshake = handshake(request.headers(), request.extensions());
+    let identity = match login(&server, request.headers(), &handshake).await {
         Ok(identity) => identity,
         Err(refusal) => return refused(&refusal),
     };
@@ -73,7 +73,7 @@ pub(super) async fn upgrade(State(server): ServerState, mut request: Request) ->
     };
     let upgrade = hyper::upgrade::on(&mut request);
     let sessions = server.0.sessions.clone();
-    let connection = server.newcomer(peer, seat);
+    let connection = server.newcomer(handshake, seat);
     sessions.spawn(async move {
         // In a box of its own, so that a connection does not hold the memory that its beginning takes.
         if let Some(socket) = Box::pin(socket(upgrade, connection.server())).await {
