@@ -26,3 +26,4 @@ mod service;
 mod serving;
 mod spec;
 mod support;
+mod tls;

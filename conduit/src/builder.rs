@@ -4,6 +4,7 @@ use std::{
     any::{TypeId, type_name},
     fmt::Display,
     num::NonZeroU32,
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -28,6 +29,7 @@ use crate::{
     protocol::Limits,
     registry::Registry,
     server::{Server, States},
+    transport::Tls,
 };
 
 /// Describes a server: its methods, their state, its settings. Made by [`Server::builder`].
@@ -358,6 +360,24 @@ impl ServerBuilder {
         self
     }
 
+    /// Has the server speak TLS, with the certificate and the key in these files, both PEM: `wss://` and `https://` in
+    /// place of `ws://` and `http://`. The certificate's file holds the server's own certificate first, then those that
+    /// lead to its root. [`build`](Self::build) reads both; a new certificate takes a new server.
+    ///
+    /// The settings are `tls_certificate` and `tls_key`. They need conduit's cargo feature `tls`, and have no effect
+    /// on a server that is nested by its [router](Server::router), where the connections are the application's.
+    ///
+    /// ```no_run
+    /// # async fn run() -> conduit::Result<()> {
+    /// conduit::Server::builder().port(443).tls("server.pem", "server.key").build()?.run().await
+    /// # }
+    /// ```
+    pub fn tls(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.config.tls_certificate = Some(certificate.into());
+        self.config.tls_key = Some(key.into());
+        self
+    }
+
     /// How often a connection is pinged; 30 s by default.
     pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
         self.config.heartbeat_interval = interval;
@@ -457,7 +477,8 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// Two methods of one name (both places are named), a state that a method or hook borrows and nobody gave (it
-    /// and the type are named), a schema that is none, an empty password, a setting that can't work: all of them
+    /// and the type are named), a schema that is none, an empty password, a setting that can't work, a file of `tls`
+    /// that can't be used: all of them
     /// at once, in one error of kind [`ErrorKind::Build`].
     pub fn build(mut self) -> Result<Server> {
         self.methods.extend_from_slice(&builtin::methods());
@@ -476,6 +497,7 @@ impl ServerBuilder {
             );
         }
         faults.extend(hook_functions.iter().flat_map(|hook| hook.faults(|wanted| states.contains_key(&wanted))));
+        let tls = load_tls(&config, &mut faults);
         let has_state = |wanted| is_always_there(wanted) || states.contains_key(&wanted);
         let registry = Registry::new(methods, &ordered, has_state).unwrap_or_else(|more| {
             faults.extend(more);
@@ -492,7 +514,7 @@ impl ServerBuilder {
             max_answer: config.max_message_size,
             call_timeout: config.call_timeout,
         };
-        Ok(Server::assemble(config, auth, states, dispatcher, discovery, hooks))
+        Ok(Server::assemble(config, auth, tls, states, dispatcher, discovery, hooks))
     }
 }
 
@@ -503,6 +525,12 @@ impl std::fmt::Debug for ServerBuilder {
             .field("methods", &self.methods)
             .finish_non_exhaustive()
     }
+}
+
+/// What the server secures connections with, if it is to. Notes what is wrong with the files.
+fn load_tls(config: &ServerConfig, faults: &mut Vec<String>) -> Option<Tls> {
+    let (certificate, key) = config.tls_certificate.as_ref().zip(config.tls_key.as_ref())?;
+    Tls::load(certificate, key).map_err(|more| faults.extend(more)).ok()
 }
 
 /// How clients are known. Takes the password out of the settings.

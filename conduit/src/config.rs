@@ -2,7 +2,7 @@
 
 mod load;
 
-use std::{fmt, num::NonZeroU32, time::Duration};
+use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,10 @@ pub struct ServerConfig {
     #[serde(with = "humantime_serde")]
     pub heartbeat_timeout: Duration,
     pub allowed_origins: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_certificate: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
     pub max_message_size: usize,
     pub max_batch: usize,
     pub max_depth: usize,
@@ -127,6 +131,8 @@ impl Default for ServerConfig {
             heartbeat_interval: Duration::from_secs(30),
             heartbeat_timeout: Duration::from_secs(90),
             allowed_origins: Vec::new(),
+            tls_certificate: None,
+            tls_key: None,
             max_message_size: 16 * 1024 * 1024,
             max_batch: 1000,
             max_depth: MAX_DEPTH,
@@ -193,6 +199,11 @@ impl ServerConfig {
         }
         if self.open && self.password.is_some() {
             faults.push("`open` is true and a `password` is given: a server without login has no use for it".into());
+        }
+        match (&self.tls_certificate, &self.tls_key) {
+            (Some(_), None) => faults.push("`tls_certificate` is given and `tls_key` is not: TLS needs both".into()),
+            (None, Some(_)) => faults.push("`tls_key` is given and `tls_certificate` is not: TLS needs both".into()),
+            _ => {}
         }
         for name in &self.login_headers {
             if !is_header_name(name) {

@@ -31,6 +31,11 @@
 //! - [`Client`] is the other end; any JSON-RPC 2.0 client of any language is one too.
 //! - [`protocol`] is JSON-RPC 2.0 as types.
 //!
+//! # Features
+//!
+//! - `tls`: a server listens with [a certificate of its own](ServerBuilder::tls), and a client connects to `wss://`. Off by
+//!   default.
+//!
 //! # Argument and result types
 //!
 //! They implement serde's `Serialize` and `Deserialize` and [`schemars::JsonSchema`]; derive all three. A result that

@@ -29,7 +29,7 @@ use crate::{
     protocol::ErrorObject,
     session::Terms,
     throttle::Throttle,
-    transport,
+    transport::{self, Tls},
 };
 
 /// A JSON-RPC server; a cheap handle that methods borrow as `&Server`.
@@ -54,6 +54,8 @@ pub struct Server(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) config: ServerConfig,
     pub(crate) auth: Auth,
+    /// What connections are secured with where the server listens by itself.
+    pub(crate) tls: Option<Tls>,
     pub(crate) states: States,
     pub(crate) dispatcher: Arc<Dispatcher>,
     pub(crate) discovery: Discovery,
@@ -236,6 +238,7 @@ impl Server {
     pub(crate) fn assemble(
         config: ServerConfig,
         auth: Auth,
+        tls: Option<Tls>,
         states: States,
         dispatcher: Dispatcher,
         discovery: Discovery,
@@ -251,6 +254,7 @@ impl Server {
         Self(Arc::new(Inner {
             config,
             auth,
+            tls,
             states,
             dispatcher: Arc::new(dispatcher),
             discovery,

@@ -1,6 +1,6 @@
 //! How a client connects.
 
-use std::{fmt, future::IntoFuture, pin::Pin, time::Duration};
+use std::{fmt, future::IntoFuture, path::PathBuf, pin::Pin, time::Duration};
 
 use super::{
     Client,
@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// A connection to be made: await it to connect.
 ///
 /// # Errors
-/// `Connect` when the URL, the password or a header can't be used, or the server is not reached, not in time, or
+/// `Connect` when the URL, the password, a header or the root certificate can't be used, or the server is not reached, not in time, or
 /// no WebSocket; `Unauthorized` when it refuses the login.
 ///
 /// # Cancel safety
@@ -22,6 +22,7 @@ pub struct Connect {
     url: String,
     password: Option<String>,
     headers: Vec<(String, String)>,
+    root_certificate: Option<PathBuf>,
     timeout: Duration,
     connect_timeout: Duration,
     max_message_size: usize,
@@ -33,6 +34,7 @@ impl Connect {
             url,
             password: None,
             headers: Vec::new(),
+            root_certificate: None,
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             max_message_size: 64 << 20,
@@ -48,6 +50,13 @@ impl Connect {
     /// A header of the request that opens the connection. A second one of the same name replaces the first.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The PEM file with the root certificate that signed the server's, for a `wss://` URL. It is trusted in place of
+    /// those that the system trusts, which count without it. Needs conduit's cargo feature `tls`.
+    pub fn root_certificate(mut self, file: impl Into<PathBuf>) -> Self {
+        self.root_certificate = Some(file.into());
         self
     }
 
@@ -70,7 +79,13 @@ impl Connect {
     }
 
     async fn run(self) -> Result<Client> {
-        let target = Target::new(&self.url, self.password.as_deref(), &self.headers, self.max_message_size)?;
+        let target = Target::new(
+            &self.url,
+            self.password.as_deref(),
+            &self.headers,
+            self.root_certificate.as_deref(),
+            self.max_message_size,
+        )?;
         match tokio::time::timeout(self.connect_timeout, transport::connect(&target)).await {
             Ok(transport) => Ok(Client::start(transport?, self.timeout)),
             Err(_) => {
@@ -98,6 +113,7 @@ impl fmt::Debug for Connect {
             .field("url", &self.url)
             .field("password", &self.password.as_ref().map(|_| ".."))
             .field("headers", &headers)
+            .field("root_certificate", &self.root_certificate)
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("max_message_size", &self.max_message_size)

@@ -1,6 +1,8 @@
 //! A WebSocket as a stream and a sink of texts: the only place of the client that knows what carries them.
 
 mod handshake;
+#[cfg_attr(not(feature = "tls"), path = "transport/no_tls.rs")]
+mod tls;
 
 use std::{
     fmt,
@@ -17,8 +19,10 @@ use tokio_tungstenite::{
         protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
     },
 };
+use tokio_util::either::Either;
 
 pub(super) use self::handshake::Target;
+use self::tls::TlsStream;
 use crate::error::Result;
 
 /// What carries the messages of one connection.
@@ -65,6 +69,10 @@ pub(super) async fn connect(target: &Target) -> Result<WebSocket> {
     let socket = TcpStream::connect(target.address()).await.map_err(|error| target.unreachable(error))?;
     // Small messages leave at once, not when the last one was acknowledged.
     socket.set_nodelay(true).map_err(|error| target.unreachable(error))?;
+    let socket = match target.tls() {
+        None => Either::Left(socket),
+        Some(tls) => Either::Right(tls.connect(socket).await.map_err(|why| target.insecure(&why))?),
+    };
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
@@ -76,8 +84,8 @@ pub(super) async fn connect(target: &Target) -> Result<WebSocket> {
     }
 }
 
-/// A WebSocket over TCP.
-pub(super) struct WebSocket(WebSocketStream<TcpStream>);
+/// A WebSocket over TCP, with TLS or without.
+pub(super) struct WebSocket(WebSocketStream<Either<TcpStream, TlsStream>>);
 
 impl Stream for WebSocket {
     type Item = Result<Frame, Lost>;

@@ -133,6 +133,8 @@ mod tests {
             password: Some("p".into()),
             call_timeout: Some(Duration::from_millis(1500)),
             allowed_origins: vec!["*".into()],
+            tls_certificate: Some("server.pem".into()),
+            tls_key: Some("server.key".into()),
             login_headers: vec!["x-api-key".into()],
             ..ServerConfig::default()
         };

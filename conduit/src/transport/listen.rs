@@ -1,4 +1,4 @@
-//! A server's own listening socket: takes connections and serves HTTP on each, until the server stops.
+//! A server's own listening socket: takes connections, with TLS or without, and serves HTTP on each, until the server stops.
 
 use std::{
     future::poll_fn,
@@ -23,7 +23,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::watch::{Patience, Phase, Watch, Watched};
+use super::{
+    Tls,
+    watch::{Patience, Phase, Watch, Watched},
+};
 use crate::server::{Inner, Server};
 
 /// The largest head of a request. A larger one is answered with 431.
@@ -73,17 +76,36 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 async fn serve_connection(server: Server, router: Router, stream: TcpStream, peer: SocketAddr) {
+    let serving = async {
+        let Some(tls) = &server.0.tls else { return serve_http(&server, router, stream, peer).await };
+        match shake_hands(&server, tls, stream).await {
+            Ok(stream) => serve_http(&server, router, stream, peer).await,
+            Err(why) => tracing::debug!(%peer, "a TLS handshake failed: {why}"),
+        }
+    };
     tokio::select! {
-        () = serve_http(&server, router, stream, peer) => {}
+        () = serving => {}
         () = server.0.terms.kill.cancelled() => {}
     }
 }
 
+async fn shake_hands(server: &Server, tls: &Tls, stream: TcpStream) -> Result<impl Stream, String> {
+    let Inner { config, shutdown, .. } = &*server.0;
+    let handshake = tokio::time::timeout(config.auth_timeout, tls.accept(stream));
+    match shutdown.run_until_cancelled(handshake).await {
+        Some(Ok(stream)) => stream.map_err(|error| error.to_string()),
+        Some(Err(_)) => Err("it took longer than `auth_timeout`".into()),
+        None => Err("the server is shutting down".into()),
+    }
+}
+
+/// What bytes come and go on.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
+
 /// Answers the requests of a connection until it ends, becomes a WebSocket, or lets its time go by.
-async fn serve_http<S>(server: &Server, router: Router, stream: S, peer: SocketAddr)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+async fn serve_http(server: &Server, router: Router, stream: impl Stream, peer: SocketAddr) {
     let (stream, watch) = Watched::new(stream);
     let noted = Arc::clone(&watch);
     let service = service_fn(move |mut request: Request<Incoming>| {

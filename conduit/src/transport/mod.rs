@@ -7,6 +7,8 @@ mod buffered;
 mod http;
 mod listen;
 mod origin;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+mod tls;
 mod watch;
 mod websocket;
 
@@ -25,7 +27,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 
-pub(crate) use self::listen::serve;
+pub(crate) use self::{listen::serve, tls::Tls};
 use crate::{
     auth::{Credentials, Identity, Refusal, bearer},
     handshake::{Handshake, Headers},

@@ -1,6 +1,6 @@
 //! What is asked of a server before it talks, and what its refusals mean.
 
-use std::{fmt, io};
+use std::{fmt, io, path::Path};
 
 use tokio_tungstenite::tungstenite::{
     self,
@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::{
     http::{HeaderName, HeaderValue, StatusCode, Uri, header::AUTHORIZATION},
 };
 
+use super::tls::Tls;
 use crate::{
     error::{Error, ErrorKind, Result},
     protocol::ErrorObject,
@@ -18,6 +19,7 @@ use crate::{
 pub(in crate::client) struct Target {
     url: Uri,
     request: Request,
+    tls: Option<Tls>,
     max_message_size: usize,
 }
 
@@ -26,6 +28,7 @@ impl Target {
         url: &str,
         password: Option<&str>,
         headers: &[(String, String)],
+        root_certificate: Option<&Path>,
         max_message_size: usize,
     ) -> Result<Self> {
         let url = parse_url(url)?;
@@ -37,13 +40,19 @@ impl Target {
             let (name, value) = header(name, value)?;
             request.headers_mut().insert(name, value);
         }
-        Ok(Self { url, request, max_message_size })
+        let tls = tls(&url, root_certificate)?;
+        Ok(Self { url, request, tls, max_message_size })
     }
 
     /// Host and port, to be resolved.
     pub(super) fn address(&self) -> String {
         let host = self.url.host().unwrap_or_default();
-        format!("{host}:{}", self.url.port_u16().unwrap_or(80))
+        format!("{host}:{}", port(&self.url))
+    }
+
+    /// What secures the connection, of a `wss://` URL.
+    pub(super) fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
     }
 
     pub(super) fn request(&self) -> Request {
@@ -57,6 +66,11 @@ impl Target {
     /// The error of a server that can't be reached.
     pub(super) fn unreachable(&self, error: io::Error) -> Error {
         connect_error(format!("can't connect to {}: {error}", self.url)).with_source(error)
+    }
+
+    /// The error of a server that was reached and with which no TLS came about.
+    pub(super) fn insecure(&self, why: &str) -> Error {
+        connect_error(format!("can't connect to {}: {why}", self.url))
     }
 
     /// The error of a server that was reached and did not become a WebSocket.
@@ -110,13 +124,8 @@ fn bad_url(seen: impl fmt::Display, why: impl fmt::Display) -> Error {
 fn parse_url(url: &str) -> Result<Uri> {
     let parsed: Uri = url.parse().map_err(|error| bad_url(url, error))?;
     match parsed.scheme_str() {
-        Some("ws") => {}
-        Some("wss") => {
-            let message = "TLS is not supported yet: wanted `ws://host:port`, seen a `wss://` URL; put a proxy that \
-                           ends TLS in front of the server, on a network that you trust";
-            return Err(connect_error(message.into()));
-        }
-        Some(scheme) => return Err(bad_url(url, format_args!("the scheme is `{scheme}`, not `ws`"))),
+        Some("ws" | "wss") => {}
+        Some(scheme) => return Err(bad_url(url, format_args!("the scheme is `{scheme}`, not `ws` or `wss`"))),
         None => return Err(bad_url(url, "the scheme `ws://` is missing")),
     }
     match parsed.authority() {
@@ -132,6 +141,22 @@ fn parse_url(url: &str) -> Result<Uri> {
             Err(bad_url(url, format_args!("`{port}` is no port: wanted 1 to 65535")))
         }
         _ => Ok(parsed),
+    }
+}
+
+fn port(url: &Uri) -> u16 {
+    url.port_u16().unwrap_or(if url.scheme_str() == Some("wss") { 443 } else { 80 })
+}
+
+/// What secures the connection to a `wss://` URL.
+fn tls(url: &Uri, root_certificate: Option<&Path>) -> Result<Option<Tls>> {
+    if url.scheme_str() == Some("wss") {
+        let tls = Tls::new(url.host().unwrap_or_default(), root_certificate);
+        return tls.map(Some).map_err(|why| connect_error(format!("no TLS with {url}: {why}")));
+    }
+    match root_certificate {
+        None => Ok(None),
+        Some(_) => Err(bad_url(url, "a root certificate is given, which is of use with `wss://` alone")),
     }
 }
 
@@ -172,7 +197,7 @@ mod tests {
     use super::*;
 
     fn refusal(url: &str, password: Option<&str>, headers: &[(String, String)]) -> String {
-        match Target::new(url, password, headers, 1) {
+        match Target::new(url, password, headers, None, 1) {
             Ok(target) => panic!("{target} was taken"),
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Connect);
@@ -185,7 +210,7 @@ mod tests {
     fn a_bad_url_says_what_was_wanted_and_seen() {
         let wanted = |seen: &str, why: &str| format!("bad URL: wanted `ws://host:port`, seen `{seen}`: {why}");
         let cases = [
-            ("http://a", "the scheme is `http`, not `ws`"),
+            ("http://a", "the scheme is `http`, not `ws` or `wss`"),
             ("127.0.0.1:80", "the scheme `ws://` is missing"),
             ("localhost", "the scheme `ws://` is missing"),
             ("", "empty string"),
@@ -198,8 +223,16 @@ mod tests {
     }
 
     #[test]
+    #[cfg(not(feature = "tls"))]
     fn tls_is_refused_with_what_to_do() {
-        assert!(refusal("wss://a", None, &[]).starts_with("TLS is not supported yet"));
+        let error = refusal("wss://a", None, &[]);
+        assert!(error.contains("enable the feature `tls` of `conduit`"), "{error}");
+    }
+
+    #[test]
+    fn a_root_certificate_without_tls_is_a_mistake() {
+        let error = Target::new("ws://a", None, &[], Some(Path::new("root.pem")), 1).err().unwrap().to_string();
+        assert!(error.contains("of use with `wss://` alone"), "{error}");
     }
 
     #[test]
@@ -216,9 +249,10 @@ mod tests {
     }
 
     #[test]
-    fn the_port_is_80_when_none_is_given() {
-        let address = |url| Target::new(url, None, &[], 1).map(|target| target.address()).unwrap();
+    fn the_port_is_the_schemes_own_when_none_is_given() {
+        let address = |url| Target::new(url, None, &[], None, 1).map(|target| target.address()).unwrap();
         assert_eq!(address("ws://example.org/path"), "example.org:80");
         assert_eq!(address("ws://[::1]:8080"), "[::1]:8080");
+        assert_eq!(port(&Uri::from_static("wss://[::1]/path")), 443);
     }
 }
