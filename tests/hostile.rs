@@ -28,7 +28,7 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
-use crate::support::{PATIENCE, Peer, builder, start};
+use crate::support::{Log, PATIENCE, Peer, builder, start};
 
 const MIB: usize = 1024 * 1024;
 
@@ -455,6 +455,45 @@ fn a_server_that_stops_waits_for_no_half_handshake_and_leaves_none() {
         figure(format_args!("a stop with {SLOW} half handshakes: {took:?}, 0 tasks and 0 descriptors left"));
         assert!(took < Duration::from_secs(5), "{took:?}");
         drop(slow);
+    });
+}
+
+/// Runs a test in a process of its own that may hold so many descriptors.
+fn with_descriptors(limit: usize, test: &str, run: impl AsyncFnOnce()) {
+    const MARK: &str = "CONDUIT_HOSTILE_DESCRIPTORS";
+    if std::env::var_os(MARK).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        return runtime.block_on(run());
+    }
+    let program = std::env::current_exe().expect("a test is a program");
+    let name = format!("hostile::{test}");
+    let script = format!(r#"ulimit -n {limit} && exec "$0" "$@""#);
+    let mut child = Command::new("sh");
+    let child =
+        child.args(["-c", &script]).arg(program).args(["--exact", &name, "--nocapture"]).env(MARK, "1").output();
+    let output = child.expect("the program runs again");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("1 passed"), "there is no test `{name}`");
+}
+
+#[test]
+fn a_server_that_had_no_descriptors_left_goes_on() {
+    with_descriptors(64, "a_server_that_had_no_descriptors_left_goes_on", async || {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let _logged = tracing::subscriber::set_default(subscriber);
+        let server = start(builder(methods![add]).open()).await;
+        // Connecting needs a descriptor, and so does accepting.
+        let mut clients = Vec::new();
+        while let Ok(client) = std::net::TcpStream::connect(server.address()) {
+            clients.push(client);
+        }
+        until("it can't accept any more", || log.text().contains("no connection can be accepted")).await;
+        drop(clients);
+        let mut peer = Peer::connect(&server).await;
+        assert_eq!(peer.result("add", json!([1, 2])).await, 3);
     });
 }
 

@@ -114,7 +114,7 @@ async fn browsers_are_told_which_pages_may_post() {
         assert!(!ask(method, "https://evil.example").await.contains("access-control-allow-origin"));
     }
     let told = ask("OPTIONS", "https://app.example.org").await;
-    assert!(told.contains("access-control-allow-headers: authorization,content-type\r\n"), "{told}");
+    assert!(told.contains("access-control-allow-headers: authorization,content-type,conduit-version\r\n"), "{told}");
 }
 
 /// Give a text of so many characters back.
