@@ -44,6 +44,13 @@ async fn quickstart_prints_what_the_readme_shows() {
     assert_eq!(printed.replace(port, "PORT"), shown);
 }
 
+#[tokio::test]
+async fn echo_prints_what_came_back() {
+    let output = output(&mut Command::new(example("echo"))).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "Some(Text(\"hello\"))\nSome(Binary(b\"\\x01\\x02\\x03\"))\n");
+}
+
 /// The `users` example as a server, until it is dropped.
 pub struct Users {
     pub url: String,

@@ -2,6 +2,7 @@
 
 mod any_bytes;
 mod arguments;
+mod autobahn;
 mod batch;
 mod calls;
 mod client;
@@ -20,6 +21,7 @@ mod on;
 mod ordered;
 mod parser_corpus;
 mod patience;
+mod raw;
 mod registration;
 mod rooms;
 mod service;

@@ -17,7 +17,7 @@ use crate::{
     handshake::Handshake,
     lifecycle::{self, Disconnected, Failure},
     server::Server,
-    session::{self, Socket, shutting_down},
+    session::{self, Handler, Socket, shutting_down},
 };
 
 impl Server {
@@ -125,8 +125,8 @@ impl Server {
                 tracing::debug!(reason, "refused");
             }
         }));
-        let (dispatcher, terms) = (Arc::clone(&self.0.dispatcher), Arc::clone(&self.0.terms));
-        let session = session::serve(connection.clone(), socket, dispatcher, terms);
+        let (handler, terms) = (Handler::JsonRpc(Arc::clone(&self.0.dispatcher)), Arc::clone(&self.0.terms));
+        let session = session::serve(connection.clone(), socket, handler, terms);
         // Side by side, so that what a hook sends goes out while it runs. What the peer sends waits for the hooks.
         let (close, ()) = tokio::join!(session, welcome);
         tracing::debug!(%close, "disconnected");
@@ -134,7 +134,7 @@ impl Server {
     }
 
     /// Tells a connection that came while the server stops.
-    fn catch_up(&self, connection: &Connection) {
+    pub(crate) fn catch_up(&self, connection: &Connection) {
         if self.0.shutdown.is_cancelled() {
             connection.drain();
         }
@@ -147,13 +147,17 @@ impl Server {
     pub(crate) fn drain(&self) {
         // Before the connections are told: one that comes meanwhile sees it by itself.
         self.0.shutdown.cancel();
-        self.0.hub.all().iter().for_each(Connection::drain);
+        self.everybody().for_each(|connection| connection.drain());
     }
 
     /// Has every connection end now.
     pub(crate) fn kill(&self) {
         self.0.terms.kill.cancel();
-        self.0.hub.all().iter().for_each(|connection| connection.outbox().close(shutting_down()));
+        self.everybody().for_each(|connection| connection.outbox().close(shutting_down()));
+    }
+
+    fn everybody(&self) -> impl Iterator<Item = Connection> {
+        self.0.hub.all().into_iter().chain(self.0.raw_hub.all())
     }
 
     async fn run_disconnect_hooks(&self, connection: &Connection, close: Close) {

@@ -27,6 +27,7 @@ use crate::{
     macro_support::{HookRegistration, Registration},
     method::{MethodDescriptor, Service},
     protocol::Limits,
+    raw::{self, Route},
     registry::Registry,
     server::{Server, States},
     transport::Tls,
@@ -48,6 +49,7 @@ pub struct ServerBuilder {
     hooks: Hooks,
     /// Those among the hooks that are functions with attributes.
     hook_functions: Vec<HookDescriptor>,
+    raw_routes: Vec<Route>,
     faults: Vec<String>,
 }
 
@@ -305,6 +307,38 @@ impl ServerBuilder {
         self
     }
 
+    /// Serves plain WebSocket at a path of its own: the handler gets each message as it came, a text or bytes, and
+    /// whom it came from. [`raw`](crate::raw) says what holds for these connections.
+    ///
+    /// Messages of one connection are handled one at a time and in order. A handler that fails, or panics, closes its
+    /// connection with 1011; what went wrong is logged. The path starts with `/` and is not `/` itself, where JSON-RPC
+    /// is served.
+    ///
+    /// ```
+    /// use conduit::{Server, raw::Message};
+    ///
+    /// let server = Server::builder().explicit().open().raw("/sum", |conn, message| async move {
+    ///     let Message::Text(text) = message else {
+    ///         conn.close(1003, "numbers are sent as text");
+    ///         return Ok(());
+    ///     };
+    ///     let numbers: Vec<i64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+    ///     conn.send(numbers.iter().sum::<i64>().to_string());
+    ///     Ok::<(), std::num::ParseIntError>(())
+    /// });
+    /// # server.build()?;
+    /// # Ok::<(), conduit::Error>(())
+    /// ```
+    pub fn raw<F, Fut>(mut self, path: impl Into<String>, handler: F) -> Self
+    where
+        F: Fn(raw::Connection, raw::Message) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookResult> + Send + 'static,
+    {
+        let handler = hook(move |(connection, message)| handler(connection, message));
+        self.raw_routes.push(Route { path: path.into(), handler });
+        self
+    }
+
     /// Adds the methods of an `impl` block with `#[rpc]`; `service` is what they borrow as `&self`.
     pub fn service<S: Service>(mut self, service: S) -> Self {
         self.methods.extend_from_slice(S::METHODS);
@@ -396,7 +430,8 @@ impl ServerBuilder {
 
     /// The largest message in bytes, both ways; 16 MiB by default. A larger one of a client closes the connection with
     /// 1009, and is answered with 413 over HTTP. A call whose answer would be larger is answered with error -32008; in a
-    /// batch the answers count together. An event that would be larger is not sent.
+    /// batch the answers count together. An event, or a message of a
+    /// [raw](crate::raw) connection, that would be larger is not sent.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.config.max_message_size = bytes;
         self
@@ -424,7 +459,7 @@ impl ServerBuilder {
 
     /// How many messages a connection may send per second, and at once; without limit by default. A batch counts as
     /// many as it holds. What is over it is not looked at and answered with error -32007, whose `data.retry_after_ms` says
-    /// when to try again.
+    /// when to try again. On a [raw](crate::raw) connection, where nothing could say so, it closes with 1008.
     pub fn max_messages_per_second(mut self, messages: u32) -> Self {
         self.config.max_messages_per_second = self.rate("max_messages_per_second", messages);
         self
@@ -486,8 +521,10 @@ impl ServerBuilder {
             self.methods.extend(linked());
             linked_hooks().into_iter().for_each(|hook| self.add_hook(hook));
         }
-        let Self { mut config, login, methods, ordered, states, hooks, hook_functions, mut faults, .. } = self;
+        let Self { mut config, login, methods, ordered, states, hooks, hook_functions, raw_routes, mut faults, .. } =
+            self;
         faults.extend(config.faults());
+        faults.extend(Route::faults(&raw_routes));
         if login.is_some() && (config.open || config.password.is_some()) {
             faults.push("a login hook is given, and `open` or a `password` too: the hook alone decides".into());
         }
@@ -514,7 +551,7 @@ impl ServerBuilder {
             max_answer: config.max_message_size,
             call_timeout: config.call_timeout,
         };
-        Ok(Server::assemble(config, auth, tls, states, dispatcher, discovery, hooks))
+        Ok(Server::assemble(config, auth, tls, states, dispatcher, discovery, hooks, raw_routes))
     }
 }
 

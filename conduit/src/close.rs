@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt};
 
+use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
+
 /// The code of a close frame (RFC 6455, 7.4).
 ///
 /// Codes below 4000 are the protocol's own; those from 4000 on are conduit's, since "status codes in the range
@@ -13,7 +15,9 @@ use std::{borrow::Cow, fmt};
 /// | 1001 | the server shuts down | yes, after a while |
 /// | 1002 | a frame broke the WebSocket protocol | no: a fault of the client |
 /// | 1007 | a text frame was not UTF-8 | no: a fault of the client |
+/// | 1008 | more was sent on a raw route than `max_messages_per_second` or `max_bytes_per_second` | yes, more slowly |
 /// | 1009 | a message was over `max_message_size` | not with that message |
+/// | 1011 | the handler of a raw route failed; the server's log says how | yes |
 /// | 1013 | the server is full | yes, after a while |
 /// | 4001 | no login within `auth_timeout` | with a token |
 /// | 4002 | the client read too slowly and its queue was full | yes |
@@ -35,8 +39,12 @@ impl CloseCode {
     pub const ABNORMAL: Self = Self(1006);
     /// A text frame was not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self(1007);
+    /// What the peer does is against the rules.
+    pub const POLICY_VIOLATION: Self = Self(1008);
     /// A message was too large.
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
+    /// The server failed.
+    pub const INTERNAL_ERROR: Self = Self(1011);
     /// The server has as many connections as it may have.
     pub const TRY_AGAIN_LATER: Self = Self(1013);
     /// The client did not log in within `auth_timeout`.
@@ -53,6 +61,21 @@ impl CloseCode {
     #[must_use]
     pub const fn as_u16(self) -> u16 {
         self.0
+    }
+}
+
+impl CloseCode {
+    /// What a peer should read that caused this error, if it is still there. RFC 6455, 7.4.1 names a code for each way
+    /// to break the protocol.
+    pub(crate) fn of(error: &WsError) -> Option<Self> {
+        match error {
+            WsError::Capacity(_) => Some(Self::MESSAGE_TOO_BIG),
+            WsError::Utf8(_) => Some(Self::INVALID_PAYLOAD),
+            // The peer is gone already, so that there is nobody to tell.
+            WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing) => None,
+            WsError::Protocol(_) => Some(Self::PROTOCOL_ERROR),
+            _ => None,
+        }
     }
 }
 

@@ -29,6 +29,7 @@
 //! - [`on_startup`], [`on_client_connect`], [`on_client_disconnect`] and [`on_shutdown`] are hooks.
 //! - [`Server::builder`] says what a server can be told.
 //! - [`Client`] is the other end; any JSON-RPC 2.0 client of any language is one too.
+//! - [`raw`] is plain WebSocket, beside JSON-RPC or without it.
 //! - [`protocol`] is JSON-RPC 2.0 as types.
 //!
 //! # Features
@@ -53,6 +54,7 @@ extern crate self as conduit;
 struct Readme;
 
 pub mod protocol;
+pub mod raw;
 
 #[doc(hidden)]
 #[path = "macro_support.rs"]

@@ -22,9 +22,9 @@ pub struct Disconnected {
     pub reason: String,
 }
 
-/// What a hook may return: nothing, or a `Result` whose error is shown as text.
+/// What a hook, or the handler of a raw route, may return: nothing, or a `Result` whose error is shown as text.
 #[diagnostic::on_unimplemented(
-    message = "a hook can't return `{Self}`",
+    message = "a hook or the handler of a raw route can't return `{Self}`",
     note = "return nothing (end the last line with `;`), or `Result<(), E>` whose error implements `Display`"
 )]
 pub trait HookResult {
@@ -45,7 +45,7 @@ impl<E: fmt::Display> HookResult for Result<(), E> {
 }
 
 /// A hook with its types erased: its output is the text of its failure, if it failed.
-type Erased<T> = Arc<dyn Fn(T) -> BoxFuture<'static, Option<String>> + Send + Sync>;
+pub(crate) type Erased<T> = Arc<dyn Fn(T) -> BoxFuture<'static, Option<String>> + Send + Sync>;
 
 pub(crate) fn hook<T, F, Fut>(function: F) -> Erased<T>
 where
@@ -103,7 +103,7 @@ impl fmt::Display for Failure {
 /// Runs hooks in order up to the first that fails, and says how it failed.
 pub(crate) async fn until_failure<T: Clone>(hooks: &[Erased<T>], of: &T) -> Result<(), Failure> {
     for hook in hooks {
-        run(hook, of).await?;
+        run(hook, of.clone()).await?;
     }
     Ok(())
 }
@@ -111,15 +111,14 @@ pub(crate) async fn until_failure<T: Clone>(hooks: &[Erased<T>], of: &T) -> Resu
 /// Runs all hooks in order, whatever becomes of one.
 pub(crate) async fn all<T: Clone>(kind: &'static str, hooks: &[Erased<T>], of: &T) {
     for hook in hooks {
-        if let Err(failure) = run(hook, of).await {
+        if let Err(failure) = run(hook, of.clone()).await {
             tracing::error!(kind, "a hook failed: {failure}");
         }
     }
 }
 
 /// A panic is a failure of that hook alone.
-async fn run<T: Clone>(hook: &Erased<T>, of: &T) -> Result<(), Failure> {
-    let of = of.clone();
+pub(crate) async fn run<T>(hook: &Erased<T>, of: T) -> Result<(), Failure> {
     let caught = AssertUnwindSafe(async { hook(of).await }).catch_unwind().await;
     match caught.map_err(|panic: Box<dyn Any + Send>| Failure::Panicked(panic_text(&*panic).to_owned()))? {
         Some(text) => Err(Failure::Said(text)),

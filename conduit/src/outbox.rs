@@ -32,6 +32,39 @@ pub(crate) enum Text {
     Shared(Bytes),
 }
 
+/// A message on its way out.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Text(Text),
+    Binary(Bytes),
+}
+
+impl From<Text> for Message {
+    fn from(text: Text) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl Message {
+    fn without_spare_room(self) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(text.without_spare_room()),
+            binary @ Self::Binary(_) => binary,
+        }
+    }
+
+    fn is_event(&self) -> bool {
+        matches!(self, Self::Text(Text::Shared(_)))
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => text.size(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+}
+
 impl Text {
     /// A large text grew its buffer by doubling it, and may wait for long.
     fn without_spare_room(self) -> Self {
@@ -45,10 +78,6 @@ impl Text {
         }
     }
 
-    fn is_event(&self) -> bool {
-        matches!(self, Self::Shared(_))
-    }
-
     /// The memory that it holds.
     fn size(&self) -> usize {
         match self {
@@ -60,7 +89,7 @@ impl Text {
 
 #[derive(Debug, Default)]
 struct Queue {
-    texts: VecDeque<Text>,
+    messages: VecDeque<Message>,
     bytes: usize,
     /// How many of the bytes are events.
     events: usize,
@@ -73,32 +102,32 @@ struct Queue {
 }
 
 impl Outbox {
-    /// A queue of at most `limit` bytes of text.
+    /// A queue of at most `limit` bytes of messages.
     pub(crate) fn new(limit: usize, policy: SlowClients) -> Self {
         Self { queue: Mutex::default(), waker: AtomicWaker::new(), limit, policy }
     }
 
-    /// Queues a text. Says whether it was taken: a connection that is closing takes no more.
+    /// Queues a message. Says whether it was taken: a connection that is closing takes no more.
     ///
     /// A peer whose queue runs over is disconnected, and what it had not read is dropped, unless the policy is to drop
     /// events alone: bounding messages instead of bytes lets one client that never reads fill the memory.
-    pub(crate) fn push(&self, text: Text) -> bool {
-        let text = text.without_spare_room();
+    pub(crate) fn push(&self, message: impl Into<Message>) -> bool {
+        let message = message.into().without_spare_room();
         let mut queue = self.lock();
         if queue.sealed {
             return false;
         }
         let mut taken = true;
-        // An empty queue takes a text of any size, or an answer over the limit could never be sent.
-        if queue.bytes > 0 && queue.bytes + text.size() > self.limit && !self.make_room(&mut queue, text.size()) {
+        // An empty queue takes a message of any size, or an answer over the limit could never be sent.
+        if queue.bytes > 0 && queue.bytes + message.size() > self.limit && !self.make_room(&mut queue, message.size()) {
             taken = false;
-            if self.policy == SlowClients::DropOldestEvents && text.is_event() {
+            if self.policy == SlowClients::DropOldestEvents && message.is_event() {
                 queue.dropped += 1;
             } else {
-                queue.overflow(text.size(), self.limit);
+                queue.overflow(message.size(), self.limit);
             }
         } else {
-            queue.push(text);
+            queue.push(message);
         }
         drop(queue);
         self.waker.wake();
@@ -126,10 +155,10 @@ impl Outbox {
     /// Lets go of what is queued: there is nobody to read it.
     pub(crate) fn clear(&self) {
         let mut queue = self.lock();
-        let texts = std::mem::take(&mut queue.texts);
+        let messages = std::mem::take(&mut queue.messages);
         (queue.bytes, queue.events) = (0, 0);
         drop(queue);
-        drop(texts);
+        drop(messages);
     }
 
     /// Takes nothing any more.
@@ -141,7 +170,13 @@ impl Outbox {
         self.lock().close.clone()
     }
 
-    pub(crate) fn pop(&self) -> Option<Text> {
+    /// Whether a message may still reach the peer: nothing closes, or has closed, the connection.
+    pub(crate) fn is_open(&self) -> bool {
+        let queue = self.lock();
+        !queue.sealed && queue.close.is_none()
+    }
+
+    pub(crate) fn pop(&self) -> Option<Message> {
         self.lock().pop()
     }
 
@@ -151,7 +186,7 @@ impl Outbox {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.lock().texts.is_empty()
+        self.lock().messages.is_empty()
     }
 
     /// Whether so much is waiting that the peer should get rid of that before it may ask for more.
@@ -174,37 +209,37 @@ impl Outbox {
 }
 
 impl Queue {
-    fn push(&mut self, text: Text) {
-        self.count(&text, usize::wrapping_add);
-        self.texts.push_back(text);
+    fn push(&mut self, message: Message) {
+        self.count(&message, usize::wrapping_add);
+        self.messages.push_back(message);
     }
 
-    fn pop(&mut self) -> Option<Text> {
-        let text = self.texts.pop_front()?;
-        self.count(&text, usize::wrapping_sub);
-        Some(text)
+    fn pop(&mut self) -> Option<Message> {
+        let message = self.messages.pop_front()?;
+        self.count(&message, usize::wrapping_sub);
+        Some(message)
     }
 
-    fn count(&mut self, text: &Text, change: fn(usize, usize) -> usize) {
-        self.bytes = change(self.bytes, text.size());
-        if text.is_event() {
-            self.events = change(self.events, text.size());
+    fn count(&mut self, message: &Message, change: fn(usize, usize) -> usize) {
+        self.bytes = change(self.bytes, message.size());
+        if message.is_event() {
+            self.events = change(self.events, message.size());
         }
     }
 
     fn drop_events_down_to(&mut self, bytes: usize) {
         let mut excess = self.bytes.saturating_sub(bytes);
-        let mut texts = std::mem::take(&mut self.texts);
-        texts.retain(|text| {
-            let drops = excess > 0 && text.is_event();
+        let mut messages = std::mem::take(&mut self.messages);
+        messages.retain(|message| {
+            let drops = excess > 0 && message.is_event();
             if drops {
-                excess = excess.saturating_sub(text.size());
-                self.count(text, usize::wrapping_sub);
+                excess = excess.saturating_sub(message.size());
+                self.count(message, usize::wrapping_sub);
                 self.dropped += 1;
             }
             !drops
         });
-        self.texts = texts;
+        self.messages = messages;
     }
 
     /// Lets everything go, and has the connection closed.
@@ -227,8 +262,8 @@ mod tests {
     fn texts_leave_in_the_order_in_which_they_came() {
         let outbox = Outbox::new(100, SlowClients::Disconnect);
         assert!(outbox.push(text("a")) && outbox.push(text("b")));
-        assert!(matches!(outbox.pop(), Some(Text::Own(text)) if text == "a"));
-        assert!(matches!(outbox.pop(), Some(Text::Own(text)) if text == "b"));
+        assert!(matches!(outbox.pop(), Some(Message::Text(Text::Own(text))) if text == "a"));
+        assert!(matches!(outbox.pop(), Some(Message::Text(Text::Own(text))) if text == "b"));
         assert!(outbox.pop().is_none());
     }
 
@@ -257,7 +292,7 @@ mod tests {
         assert!((1..=20).all(|n| outbox.push(event(n))), "each is taken");
         assert!(outbox.push(text("answer 2")));
         let mut left = Vec::new();
-        while let Some(text) = outbox.pop() {
+        while let Some(Message::Text(text)) = outbox.pop() {
             left.push(match text {
                 Text::Own(text) => text,
                 Text::Shared(event) => event[0].to_string(),

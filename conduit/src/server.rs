@@ -27,6 +27,7 @@ use crate::{
     login::Auth,
     payload::event_text,
     protocol::ErrorObject,
+    raw::Route,
     session::Terms,
     throttle::Throttle,
     transport::{self, Tls},
@@ -62,6 +63,9 @@ pub(crate) struct Inner {
     pub(crate) hub: Hub,
     pub(crate) capacity: Arc<Capacity>,
     pub(crate) hooks: Hooks,
+    pub(crate) raw_routes: Vec<Route>,
+    /// The connections of raw routes, which are in no list that the application sees.
+    pub(crate) raw_hub: Hub,
     pub(crate) throttle: Throttle,
     /// Where the server listens, once it does so by itself.
     pub(crate) address: OnceLock<SocketAddr>,
@@ -244,6 +248,7 @@ impl Server {
         dispatcher: Dispatcher,
         discovery: Discovery,
         hooks: Hooks,
+        raw_routes: Vec<Route>,
     ) -> Self {
         let capacity = Arc::new(Capacity::new(config.max_connections, config.max_unauthenticated));
         let terms = Arc::new(Terms {
@@ -263,6 +268,8 @@ impl Server {
             hub: Hub::default(),
             capacity,
             hooks,
+            raw_routes,
+            raw_hub: Hub::default(),
             throttle: Throttle::default(),
             address: OnceLock::new(),
             started: OnceCell::new(),

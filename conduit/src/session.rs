@@ -22,8 +22,9 @@ use crate::{
     connection::{Connection, Debt},
     dispatch::{Dispatcher, Reply},
     heartbeat::{Attention, Due, Heartbeat},
-    outbox::{Outbox, Text},
+    outbox::{Message, Outbox, Text},
     protocol::{ErrorCode, ErrorObject, Id, error_text},
+    raw::Inbox,
 };
 
 /// What a socket gives. `T` is the transport's own kind of text.
@@ -42,7 +43,7 @@ pub(crate) enum Received<T> {
 /// What a socket takes.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
-    Text(Text),
+    Message(Message),
     Ping,
     Close(Close),
 }
@@ -60,6 +61,22 @@ pub(crate) trait Socket<T>:
 {
     /// The bytes that arrived, and that were written, since the connection was made.
     fn traffic(&self) -> (u64, u64);
+}
+
+/// What becomes of a peer's messages: the two kinds of connections.
+pub(crate) enum Handler {
+    JsonRpc(Arc<Dispatcher>),
+    Raw(Arc<Inbox>),
+}
+
+impl Handler {
+    /// Whether so much waits to be handled that the peer is not read from.
+    fn is_full(&self) -> bool {
+        match self {
+            Self::JsonRpc(_) => false,
+            Self::Raw(inbox) => inbox.is_full(),
+        }
+    }
 }
 
 /// When a connection must end.
@@ -85,17 +102,12 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
 const BURST: usize = 256;
 
 /// Serves a connection until it ends, and says why it ended.
-pub(crate) async fn serve<T, S>(
-    connection: Connection,
-    socket: Box<S>,
-    dispatcher: Arc<Dispatcher>,
-    terms: Arc<Terms>,
-) -> Close
+pub(crate) async fn serve<T, S>(connection: Connection, socket: Box<S>, handler: Handler, terms: Arc<Terms>) -> Close
 where
     T: Deref<Target = str>,
     S: Socket<T>,
 {
-    let mut session = Session::new(connection, socket, dispatcher, terms);
+    let mut session = Session::new(connection, socket, handler, terms);
     let end = std::future::poll_fn(|cx| session.poll(cx)).await;
     // In a box of its own: an idle connection does not hold the memory that its end takes.
     Box::pin(session.end(end)).await
@@ -104,20 +116,25 @@ where
 /// Gives calls that are about to end the time to: the one that closes its own connection, say.
 async fn wait_for_answers(peer: &Connection, kill: &CancellationToken) {
     peer.drain();
-    let answered = std::future::poll_fn(|cx| {
-        peer.outbox().register(cx.waker());
-        if peer.owes_answers() { Poll::Pending } else { Poll::Ready(()) }
-    });
     tokio::select! {
-        _ = tokio::time::timeout(ANSWER_TIMEOUT, answered) => {}
+        _ = tokio::time::timeout(ANSWER_TIMEOUT, all_answered(peer)) => {}
         () = kill.cancelled() => {}
     }
+}
+
+/// Waits for the tasks that work for a peer. For whoever owns its socket, or the session that has ended.
+pub(crate) async fn all_answered(peer: &Connection) {
+    std::future::poll_fn(|cx| {
+        peer.outbox().register(cx.waker());
+        if peer.owes_answers() { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
 }
 
 struct Session<S> {
     socket: Box<S>,
     peer: Arc<Connection>,
-    dispatcher: Arc<Dispatcher>,
+    handler: Handler,
     terms: Arc<Terms>,
     heartbeat: Heartbeat,
     /// Whether a ping is to be written.
@@ -136,12 +153,19 @@ enum End {
     Closing,
 }
 
+impl End {
+    /// Whether this side says that it is the end, and may say other things before.
+    fn is_told(&self) -> bool {
+        matches!(self, Self::Closing | Self::Failed(SocketError { tell: Some(_), .. }))
+    }
+}
+
 impl<S> Session<S> {
-    fn new(connection: Connection, socket: Box<S>, dispatcher: Arc<Dispatcher>, terms: Arc<Terms>) -> Self {
+    fn new(connection: Connection, socket: Box<S>, handler: Handler, terms: Arc<Terms>) -> Self {
         let login = (!connection.is_logged_in()).then_some(terms.auth_timeout);
         let heartbeat = Heartbeat::new(terms.heartbeat_interval, terms.heartbeat_timeout, login);
         let peer = Arc::new(connection);
-        Self { socket, peer, dispatcher, terms, heartbeat, ping_due: false, pinged: None }
+        Self { socket, peer, handler, terms, heartbeat, ping_due: false, pinged: None }
     }
 
     /// Does everything that there is to do. Loses nothing when it is not polled again.
@@ -187,7 +211,7 @@ impl<S> Session<S> {
     fn attention(&self) -> Attention {
         if self.outbox().is_filling() {
             Attention::Writing
-        } else if self.peer.is_logging_in() {
+        } else if self.peer.is_logging_in() || self.handler.is_full() {
             Attention::Elsewhere
         } else {
             Attention::Reading
@@ -245,9 +269,13 @@ impl<S> Session<S> {
             if self.peer.is_logging_in() {
                 return Reading::Waiting;
             }
+            // Whoever takes messages out of a full inbox wakes this task.
+            if self.handler.is_full() {
+                return Reading::Waiting;
+            }
             match self.socket.poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(Received::Text(text)))) => self.message(&text),
-                Poll::Ready(Some(Ok(Received::Binary(bytes)))) => self.binary(&bytes),
+                Poll::Ready(Some(Ok(Received::Text(text)))) => self.text(&text),
+                Poll::Ready(Some(Ok(Received::Binary(bytes)))) => self.binary(bytes),
                 Poll::Ready(Some(Ok(Received::Pong))) => {
                     if let Some(pinged) = self.pinged.take() {
                         self.peer.set_latency(pinged.elapsed());
@@ -276,17 +304,32 @@ impl<S> Session<S> {
         }
         while !self.outbox().is_empty() {
             ready!(self.socket.poll_ready_unpin(cx))?;
-            if let Some(text) = self.outbox().pop() {
+            if let Some(message) = self.outbox().pop() {
                 self.peer.count_message_out();
-                self.socket.start_send_unpin(Outgoing::Text(text))?;
+                self.socket.start_send_unpin(Outgoing::Message(message))?;
             }
         }
         self.socket.poll_flush_unpin(cx)
     }
 
-    fn message(&self, text: &str) {
+    fn text(&self, text: &str) {
         self.peer.count_message_in();
-        match self.dispatcher.dispatch(text, &self.peer) {
+        match &self.handler {
+            Handler::JsonRpc(dispatcher) => self.dispatch(dispatcher, text),
+            Handler::Raw(inbox) => inbox.push(text),
+        }
+    }
+
+    fn binary(&self, bytes: Bytes) {
+        self.peer.count_message_in();
+        match &self.handler {
+            Handler::JsonRpc(dispatcher) => self.dispatch_bytes(dispatcher, &bytes),
+            Handler::Raw(inbox) => inbox.push(bytes),
+        }
+    }
+
+    fn dispatch(&self, dispatcher: &Dispatcher, text: &str) {
+        match dispatcher.dispatch(text, &self.peer) {
             Reply::None => {}
             Reply::Ready(text) => drop(self.outbox().push(Text::Own(text))),
             Reply::Pending(pending) => {
@@ -305,9 +348,9 @@ impl<S> Session<S> {
     }
 
     /// Binary frames with UTF-8 JSON are taken as text is.
-    fn binary(&self, bytes: &[u8]) {
+    fn dispatch_bytes(&self, dispatcher: &Dispatcher, bytes: &[u8]) {
         match std::str::from_utf8(bytes) {
-            Ok(text) => self.message(text),
+            Ok(text) => self.dispatch(dispatcher, text),
             Err(error) => drop(self.outbox().push(Text::Own(error_text(&Id::NULL, &not_utf8(error))))),
         }
     }
@@ -325,7 +368,7 @@ impl<S> Session<S> {
     where
         S: Socket<T>,
     {
-        if matches!(end, End::Closing) {
+        if end.is_told() {
             wait_for_answers(&self.peer, &self.terms.kill).await;
         }
         self.peer.abandon();
@@ -363,8 +406,8 @@ impl<S> Session<S> {
     where
         S: Socket<T>,
     {
-        while let Some(text) = self.outbox().pop() {
-            if self.socket.feed(Outgoing::Text(text)).await.is_err() {
+        while let Some(message) = self.outbox().pop() {
+            if self.socket.feed(Outgoing::Message(message)).await.is_err() {
                 return;
             }
         }

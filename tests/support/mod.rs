@@ -54,9 +54,17 @@ impl Peer {
         address: SocketAddr,
         token: Option<&str>,
     ) -> Result<Self, tokio_tungstenite::tungstenite::Error> {
+        Self::upgrade_at(address, "/", token).await
+    }
+
+    pub async fn upgrade_at(
+        address: SocketAddr,
+        path: &str,
+        token: Option<&str>,
+    ) -> Result<Self, tokio_tungstenite::tungstenite::Error> {
         let authorization = token.map(|token| format!("Bearer {token}"));
         let header = authorization.as_deref().map(|value| ("authorization", value));
-        Self::upgrade_with(address, header.as_slice()).await
+        Self::upgrade_with_headers(address, path, header.as_slice()).await
     }
 
     /// Connects with headers of the test's own.
@@ -64,7 +72,15 @@ impl Peer {
         address: SocketAddr,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, tokio_tungstenite::tungstenite::Error> {
-        let mut request = format!("ws://{address}/").into_client_request()?;
+        Self::upgrade_with_headers(address, "/", headers).await
+    }
+
+    async fn upgrade_with_headers(
+        address: SocketAddr,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, tokio_tungstenite::tungstenite::Error> {
+        let mut request = format!("ws://{address}{path}").into_client_request()?;
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).expect("visible characters");
             request.headers_mut().insert(*name, value);
@@ -164,9 +180,14 @@ pub async fn http(address: SocketAddr, method: &str, headers: &[(&str, &str)], b
 
 /// An HTTP request, written by hand, and its whole response.
 pub async fn http_response(address: SocketAddr, method: &str, headers: &[(&str, &str)], body: &str) -> String {
+    http_response_at(address, &format!("{method} /"), headers, body).await
+}
+
+/// As [`http_response`], with the method and the path.
+pub async fn http_response_at(address: SocketAddr, what: &str, headers: &[(&str, &str)], body: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = TcpStream::connect(address).await.expect("the server listens");
-    let mut request = format!("{method} / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+    let mut request = format!("{what} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
     }

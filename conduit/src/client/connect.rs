@@ -4,7 +4,7 @@ use std::{fmt, future::IntoFuture, path::PathBuf, pin::Pin, time::Duration};
 
 use super::{
     Client,
-    transport::{self, Target},
+    transport::{self, Target, WebSocket},
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -79,6 +79,11 @@ impl Connect {
     }
 
     async fn run(self) -> Result<Client> {
+        Ok(Client::start(self.socket().await?, self.timeout))
+    }
+
+    /// The connection without what calls need.
+    pub(super) async fn socket(&self) -> Result<WebSocket> {
         let target = Target::new(
             &self.url,
             self.password.as_deref(),
@@ -87,7 +92,7 @@ impl Connect {
             self.max_message_size,
         )?;
         match tokio::time::timeout(self.connect_timeout, transport::connect(&target)).await {
-            Ok(transport) => Ok(Client::start(transport?, self.timeout)),
+            Ok(connected) => connected,
             Err(_) => {
                 let message = format!("can't connect to {target}: no answer within {:?}", self.connect_timeout);
                 Err(Error::new(ErrorKind::Connect, message))

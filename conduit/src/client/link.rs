@@ -170,6 +170,10 @@ async fn read(
     loop {
         match stream.next().await {
             Some(Ok(Frame::Text(text))) => incoming.receive(&text),
+            Some(Ok(Frame::Binary(bytes))) => match std::str::from_utf8(&bytes) {
+                Ok(text) => incoming.receive(text),
+                Err(error) => tracing::warn!(%error, "the server sent a binary frame that is not UTF-8"),
+            },
             Some(Ok(Frame::Close(close))) => {
                 shared.end(&Ending::ByServer(close));
                 // The reads that follow answer the close. A close that is an answer itself was waited for long

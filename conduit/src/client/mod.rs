@@ -7,6 +7,7 @@
 //! | `pending.rs` | the calls that wait for their answers |
 //! | `incoming.rs` | what the server sends, and where it goes |
 //! | `link.rs`, `ending.rs` | the connection's task, and how it ends |
+//! | `raw.rs` | a connection without JSON-RPC |
 //! | `transport.rs` | the WebSocket beneath |
 
 mod batch;
@@ -17,6 +18,7 @@ mod incoming;
 mod link;
 
 mod pending;
+pub(crate) mod raw;
 #[cfg(test)]
 mod tests;
 mod transport;

@@ -10,20 +10,25 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
         self, Message, Utf8Bytes,
-        protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
+        protocol::{CloseFrame, WebSocketConfig},
     },
 };
 use tokio_util::either::Either;
 
 pub(super) use self::handshake::Target;
 use self::tls::TlsStream;
-use crate::error::Result;
+use crate::{
+    close::{self, CloseCode},
+    error::Result,
+    lifecycle::Disconnected,
+};
 
 /// What carries the messages of one connection.
 ///
@@ -40,6 +45,7 @@ impl<T> Transport for T where T: Stream<Item = Result<Frame, Lost>> + Sink<Frame
 #[derive(Debug)]
 pub(super) enum Frame {
     Text(Text),
+    Binary(Bytes),
     Close(Close),
 }
 
@@ -99,9 +105,24 @@ impl Stream for WebSocket {
                         return Poll::Ready(Some(Ok(frame)));
                     }
                 }
-                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                Some(Err(error)) => {
+                    self.tell(&error, cx);
+                    return Poll::Ready(Some(Err(error.into())));
+                }
                 None => return Poll::Ready(None),
             }
+        }
+    }
+}
+
+impl WebSocket {
+    /// Says what was wrong with what the server sent, before the connection is given up: "the client MUST Fail the
+    /// WebSocket Connection" with a close frame (RFC 6455, 7.1.7).
+    fn tell(&mut self, error: &tungstenite::Error, cx: &mut Context<'_>) {
+        let Some(code) = CloseCode::of(error) else { return };
+        let close = Close::new(code, error.to_string());
+        if self.0.start_send_unpin(Frame::Close(close).into()).is_ok() {
+            let _ = self.0.poll_flush_unpin(cx);
         }
     }
 }
@@ -110,13 +131,7 @@ impl Stream for WebSocket {
 fn frame(message: Message) -> Option<Frame> {
     match message {
         Message::Text(text) => Some(Frame::Text(text)),
-        Message::Binary(bytes) => match Text::try_from(bytes) {
-            Ok(text) => Some(Frame::Text(text)),
-            Err(error) => {
-                tracing::warn!(%error, "the server sent a binary frame that is not UTF-8");
-                None
-            }
-        },
+        Message::Binary(bytes) => Some(Frame::Binary(bytes)),
         Message::Close(close) => Some(Frame::Close(close.into())),
         Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => None,
     }
@@ -146,6 +161,7 @@ impl From<Frame> for Message {
     fn from(frame: Frame) -> Self {
         match frame {
             Frame::Text(text) => Self::Text(text),
+            Frame::Binary(bytes) => Self::Binary(bytes),
             Frame::Close(Close { code, reason }) => {
                 Self::Close(code.map(|code| CloseFrame { code: code.into(), reason: reason.into() }))
             }
@@ -171,7 +187,18 @@ impl From<tungstenite::Error> for Lost {
 impl Close {
     /// The close of a connection that did what it was for.
     pub(super) fn normal() -> Self {
-        Self { code: Some(CloseCode::Normal.into()), reason: String::new() }
+        Self::new(CloseCode::NORMAL, "")
+    }
+
+    pub(super) fn new(code: CloseCode, reason: impl Into<String>) -> Self {
+        // Of the reason, as much as fits into a control frame.
+        let close::Close { code, reason } = close::Close::new(code, reason.into());
+        Self { code: Some(code.as_u16()), reason: reason.into_owned() }
+    }
+
+    /// How the connection ended.
+    pub(super) fn into_disconnected(self) -> Disconnected {
+        Disconnected { code: self.code.map_or(CloseCode::NO_STATUS, CloseCode::from), reason: self.reason }
     }
 }
 

@@ -1,18 +1,19 @@
 //! How messages reach a server: the only files that name axum.
 //!
 //! One URL serves both: `GET` with an upgrade is a WebSocket (`websocket.rs`), `POST` is a call over HTTP
-//! (`http.rs`).
+//! (`http.rs`). Raw routes (`raw.rs`) have URLs of their own.
 
 mod buffered;
 mod http;
 mod listen;
 mod origin;
+mod raw;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 mod watch;
 mod websocket;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
@@ -39,8 +40,12 @@ use crate::{
 pub(crate) fn router(server: Server) -> Router {
     let cors = origin::cors(server.config());
     let waited_for = from_fn_with_state(server.clone(), waited_for);
-    let routes: MethodRouter<Server> = get(websocket::upgrade).merge(post(http::call)).layer(waited_for);
-    Router::new().route("/", routes.layer(cors)).with_state(server)
+    let routes: MethodRouter<Server> = get(websocket::upgrade).merge(post(http::call));
+    let raw = server.0.raw_routes.iter().fold(Router::new(), |router, route| {
+        let (server, path, route) = (server.clone(), &route.path, Arc::new(route.clone()));
+        router.route(path, get(move |request| raw::upgrade(server, route, request)))
+    });
+    raw.route("/", routes.layer(cors)).layer(waited_for).with_state(server)
 }
 
 /// Has the server's stop wait for a request, also where the server is nested and others serve the connection.

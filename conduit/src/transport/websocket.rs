@@ -22,7 +22,7 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
         Error as WsError, Message, Utf8Bytes,
-        error::{CapacityError, ProtocolError},
+        error::CapacityError,
         handshake::server::create_response_with_body,
         protocol::{CloseFrame, Role, WebSocketConfig},
     },
@@ -32,7 +32,7 @@ use super::{ServerState, buffered::Buffered, handshake, login, refused, turned_a
 use crate::{
     close::{Close, CloseCode},
     config::ServerConfig,
-    outbox::Text,
+    outbox::{self, Text},
     server::Server,
     session::{Outgoing, Received, Socket, SocketError},
 };
@@ -49,16 +49,16 @@ const SUBPROTOCOLS: [&str; 2] = ["jsonrpc", "jsonrpc-2.0"];
 
 pub(super) async fn upgrade(State(server): ServerState, mut request: Request) -> Response {
     if !request.headers().contains_key(UPGRADE) {
-        return not_a_websocket();
+        return must_upgrade(
+            "this is a JSON-RPC 2.0 service: connect with WebSocket, or POST a request as application/json\n",
+        );
     }
     if let Some(refusal) = turned_away(&server, request.headers()).await {
         return refusal;
     }
-    let mut response = match create_response_with_body(&request, Body::empty) {
+    let mut response = match switch_protocols(&request) {
         Ok(response) => response,
-        Err(error) => {
-            return (StatusCode::BAD_REQUEST, format!("not a WebSocket handshake: {error}\n")).into_response();
-        }
+        Err(refusal) => return *refusal,
     };
     if let Some(offered) = subprotocol(request.headers()) {
         response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, offered.parse().expect("a constant of letters"));
@@ -83,7 +83,17 @@ pub(super) async fn upgrade(State(server): ServerState, mut request: Request) ->
     response
 }
 
-async fn socket(upgrade: OnUpgrade, server: Server) -> Option<Box<WsSocket>> {
+/// The answer to a request that asks for a WebSocket as it should.
+///
+/// # Errors
+/// The answer to one that does not.
+pub(super) fn switch_protocols(request: &Request) -> Result<Response, Box<Response>> {
+    create_response_with_body(request, Body::empty).map_err(|error| {
+        Box::new((StatusCode::BAD_REQUEST, format!("not a WebSocket handshake: {error}\n")).into_response())
+    })
+}
+
+pub(super) async fn socket(upgrade: OnUpgrade, server: Server) -> Option<Box<WsSocket>> {
     // The answer to the handshake may still have to be taken by the peer.
     let upgraded = match server.0.terms.kill.run_until_cancelled(upgrade).await? {
         Ok(upgraded) => upgraded,
@@ -109,13 +119,12 @@ fn subprotocol(headers: &HeaderMap) -> Option<&'static str> {
     offered.find_map(|offered| SUBPROTOCOLS.into_iter().find(|known| *known == offered))
 }
 
-fn not_a_websocket() -> Response {
-    let message = "this is a JSON-RPC 2.0 service: connect with WebSocket, or POST a request as application/json\n";
+pub(super) fn must_upgrade(message: &'static str) -> Response {
     (StatusCode::UPGRADE_REQUIRED, [(UPGRADE, "websocket")], message).into_response()
 }
 
 /// A WebSocket as a session's socket.
-struct WsSocket {
+pub(super) struct WsSocket {
     inner: WebSocketStream<Buffered<TokioIo<Upgraded>>>,
     /// The last message, if it was a large one.
     held: Option<Bytes>,
@@ -166,10 +175,11 @@ impl Sink<Outgoing> for WsSocket {
 
     fn start_send(mut self: Pin<&mut Self>, item: Outgoing) -> Result<(), SocketError> {
         let message = match item {
-            Outgoing::Text(Text::Own(text)) => Message::Text(text.into()),
-            Outgoing::Text(Text::Shared(bytes)) => {
+            Outgoing::Message(outbox::Message::Text(Text::Own(text))) => Message::Text(text.into()),
+            Outgoing::Message(outbox::Message::Text(Text::Shared(bytes))) => {
                 Message::Text(Utf8Bytes::try_from(bytes).expect("what is queued was written as UTF-8"))
             }
+            Outgoing::Message(outbox::Message::Binary(bytes)) => Message::Binary(bytes),
             Outgoing::Ping => Message::Ping(Bytes::new()),
             Outgoing::Close(Close { code, reason }) => {
                 Message::Close(Some(CloseFrame { code: code.as_u16().into(), reason: reason.into_owned().into() }))
@@ -199,21 +209,12 @@ fn received(message: Message) -> Received<Utf8Bytes> {
     }
 }
 
-/// Finds the code that the peer should read. RFC 6455, 7.4.1 names one for each way to break the protocol.
 fn socket_error(error: &WsError) -> SocketError {
-    let tell = match error {
-        WsError::Capacity(_) => Some(CloseCode::MESSAGE_TOO_BIG),
-        WsError::Utf8(_) => Some(CloseCode::INVALID_PAYLOAD),
-        // The peer is gone already, so that there is nobody to tell.
-        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing) => None,
-        WsError::Protocol(_) => Some(CloseCode::PROTOCOL_ERROR),
-        _ => None,
-    };
     let message = match error {
         WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
             format!("a message of {size} bytes is over max_message_size, which is {max_size}")
         }
         error => error.to_string(),
     };
-    SocketError { message, tell }
+    SocketError { message, tell: CloseCode::of(error) }
 }
