@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::{
     auth::{Credentials, Identity, Refusal, check_version},
@@ -16,6 +16,7 @@ use crate::{
     dispatch::Reply,
     handshake::Handshake,
     lifecycle::{self, Disconnected, Failure},
+    metrics::Cause,
     server::Server,
     session::{self, Handler, Socket, shutting_down},
 };
@@ -27,13 +28,16 @@ impl Server {
     /// future ends the try; it counts as none.
     pub(crate) async fn authenticate(&self, credentials: Credentials) -> Result<Identity, Refusal> {
         if let Some(needed) = &self.0.config.minimum_version {
-            check_version(needed, credentials.version.as_deref())?;
+            check_version(needed, credentials.version.as_deref())
+                .inspect_err(|_| self.0.metrics.refused(Cause::Version))?;
         }
         let address = credentials.peer_addr.map(|address| address.ip());
-        let attempt = self.0.throttle.admit(address).await?;
+        let admitted = self.0.throttle.admit(address).await;
+        let attempt = admitted.inspect_err(|_| self.0.metrics.refused(Cause::Throttled))?;
         match self.0.auth.identify(self, credentials).await {
             Ok(identity) => Ok(identity),
             Err(reason) => {
+                self.0.metrics.refused(Cause::BadToken);
                 attempt.failed().await;
                 Err(reason.into())
             }
@@ -47,6 +51,7 @@ impl Server {
     pub(crate) async fn welcome(&self, connection: &Connection, identity: Identity) -> Result<(), String> {
         if !connection.take_place() {
             let reason = format!("the server is full: it holds {} connections", self.0.config.max_connections);
+            self.0.metrics.refused(Cause::Full);
             connection.refuse(CloseCode::TRY_AGAIN_LATER, &reason);
             return Err(reason);
         }
@@ -72,6 +77,7 @@ impl Server {
         match lifecycle::until_failure(&self.0.hooks.connect, connection).await {
             Ok(()) => connection.go_live(),
             Err(failure) => {
+                self.0.metrics.connect_refused(&failure);
                 let reason = match failure {
                     Failure::Said(reason) => reason,
                     Failure::Panicked(text) => {
@@ -88,7 +94,11 @@ impl Server {
 
     /// A place for one connection more, if one is free.
     pub(crate) fn seat(&self, logged_in: bool) -> Option<Seat> {
-        self.0.capacity.seat(logged_in)
+        let seat = self.0.capacity.seat(logged_in);
+        if seat.is_none() {
+            self.0.metrics.refused(if logged_in { Cause::Full } else { Cause::StrangersFull });
+        }
+        seat
     }
 
     /// A connection that holds a place, to be served when its socket is there.
@@ -102,7 +112,7 @@ impl Server {
         T: Deref<Target = str>,
         S: Socket<T>,
     {
-        let span = tracing::info_span!("connection", id = %connection.id(), peer = ?connection.peer_addr());
+        let span = span(&connection);
         let tracker = self.0.sessions.clone();
         tracker.track_future(self.serve(connection, identity, socket)).instrument(span).await;
     }
@@ -115,6 +125,7 @@ impl Server {
     {
         tracing::debug!("connected");
         self.0.hub.add(connection.clone());
+        let mut open = self.0.metrics.open();
         let _leaves = LeaveOnDrop(&self, connection.id());
         self.catch_up(&connection);
         let logging_in = identity.filter(|_| connection.begin_login());
@@ -129,6 +140,7 @@ impl Server {
         let session = session::serve(connection.clone(), socket, handler, terms);
         // Side by side, so that what a hook sends goes out while it runs. What the peer sends waits for the hooks.
         let (close, ()) = tokio::join!(session, welcome);
+        open.closes_with(close.code);
         tracing::debug!(%close, "disconnected");
         Box::pin(self.unless_killed(self.run_disconnect_hooks(&connection, close))).await;
     }
@@ -164,7 +176,7 @@ impl Server {
         let _in_turn = connection.hooks().lock().await;
         if connection.leave_stage() {
             let end = Disconnected { code: close.code, reason: close.reason.into_owned() };
-            lifecycle::all("disconnect", &self.0.hooks.disconnect, &(connection.clone(), end)).await;
+            lifecycle::all("disconnect", &self.0.hooks.disconnect, &(connection.clone(), end), &self.0.metrics).await;
         }
     }
 
@@ -196,17 +208,26 @@ impl Server {
         }
         let peer = Arc::new(connection);
         let _gone = CancelOnDrop(&peer);
-        match self.0.dispatcher.dispatch(text, &peer) {
-            Reply::None => None,
-            Reply::Ready(answer) => Some(answer),
-            Reply::Pending(pending) => pending.finish().await.0,
-        }
+        let answer = async {
+            match self.0.dispatcher.dispatch(text, &peer) {
+                Reply::None => None,
+                Reply::Ready(answer) => Some(answer),
+                Reply::Pending(pending) => pending.finish().await.0,
+            }
+        };
+        let answer = answer.instrument(span(&peer)).await;
+        self.0.metrics.over_http(text, answer.as_deref());
+        answer
     }
 
     fn make_connection(&self, handshake: Handshake, seat: Option<Seat>) -> Connection {
         let id = ConnectionId(self.0.next_connection.fetch_add(1, Ordering::Relaxed));
         Connection::new(id, handshake, seat, Arc::new(self.clone()), &self.0.config)
     }
+}
+
+fn span(connection: &Connection) -> Span {
+    tracing::info_span!("connection", id = %connection.id(), peer = ?connection.peer_addr())
 }
 
 /// Takes a connection out of the tables however its session ends.

@@ -26,6 +26,7 @@ use crate::{
     login::{Auth, LoginHook},
     macro_support::{HookRegistration, Registration},
     method::{MethodDescriptor, Service},
+    metrics::Metrics,
     protocol::Limits,
     raw::{self, Route},
     registry::Registry,
@@ -502,6 +503,24 @@ impl ServerBuilder {
         self
     }
 
+    /// Serves what the server [counts](crate::metrics) for Prometheus, at `http://ADDRESS/metrics`; not by default.
+    ///
+    /// The address is one of its own, such as `"127.0.0.1:9000"`, so that clients of the service don't see it; there is
+    /// no login at it. It is served from the start of the server to its end, of a server that is nested by its router
+    /// from its first request to [`Server::stop`].
+    ///
+    /// It takes conduit's feature `prometheus`, and installs the `metrics` recorder of the program, which what the
+    /// program counts itself goes to as well. Several servers of a program may have it; each serves the counts of all.
+    /// A program that has installed another recorder can't use it.
+    ///
+    /// ```
+    /// let builder = conduit::Server::builder().prometheus("127.0.0.1:9000");
+    /// ```
+    pub fn prometheus(mut self, address: impl Into<String>) -> Self {
+        self.config.prometheus = Some(address.into());
+        self
+    }
+
     /// How long calls in flight have to end when the server stops; 30 s by default.
     pub fn shutdown_deadline(mut self, deadline: Duration) -> Self {
         self.config.shutdown_deadline = deadline;
@@ -550,6 +569,7 @@ impl ServerBuilder {
             limits: Limits { batch: config.max_batch, depth: config.max_depth },
             max_answer: config.max_message_size,
             call_timeout: config.call_timeout,
+            metrics: Arc::new(Metrics::default()),
         };
         Ok(Server::assemble(config, auth, tls, states, dispatcher, discovery, hooks, raw_routes))
     }

@@ -70,6 +70,8 @@ pub struct ServerConfig {
     pub call_timeout: Option<Duration>,
     #[serde(with = "humantime_serde")]
     pub shutdown_deadline: Duration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<String>,
 }
 
 /// What becomes of a client whose queue of `max_queue_bytes` is full because it reads too slowly.
@@ -143,6 +145,7 @@ impl Default for ServerConfig {
             slow_clients: SlowClients::Disconnect,
             call_timeout: None,
             shutdown_deadline: Duration::from_secs(30),
+            prometheus: None,
         }
     }
 }
@@ -218,8 +221,23 @@ impl ServerConfig {
         if self.host.is_empty() {
             faults.push("`host` is empty: give an address such as \"127.0.0.1\", or \"0.0.0.0\" for all".into());
         }
+        faults.extend(self.prometheus.as_deref().and_then(prometheus_fault));
         faults
     }
+}
+
+fn prometheus_fault(address: &str) -> Option<String> {
+    if !cfg!(feature = "prometheus") {
+        return Some(
+            "`prometheus` is set, and this program's conduit is built without it: add the feature `prometheus` to \
+             conduit in Cargo.toml, or leave the setting out"
+                .into(),
+        );
+    }
+    let parts = address.rsplit_once(':');
+    let is_address = parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    (!is_address)
+        .then(|| format!("`prometheus` is `{address}`: give an address with a port, such as \"127.0.0.1:9000\""))
 }
 
 fn fits_a_header(password: &str) -> bool {
@@ -229,4 +247,16 @@ fn fits_a_header(password: &str) -> bool {
 /// Whether a text is a token, as names of headers are (RFC 9110, 5.1).
 fn is_header_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+#[cfg(all(test, not(feature = "prometheus")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_whose_feature_is_not_built_in_is_a_fault_that_names_the_feature() {
+        let config = ServerConfig { prometheus: Some("127.0.0.1:9000".into()), ..ServerConfig::default() };
+        let faults = config.faults();
+        assert!(faults.len() == 1 && faults[0].contains("add the feature `prometheus`"), "{faults:?}");
+    }
 }

@@ -21,11 +21,13 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use crate::{
     context::{Call, Lend},
     in_flight::{InFlight, Place},
     method::{MethodMeta, Running},
+    metrics::{CallMetrics, Metrics},
     order::Turn,
     panics::panicked,
     protocol::{
@@ -33,10 +35,8 @@ use crate::{
         parse_within, request_text,
     },
     registry::{Registry, Target},
+    watch::Watch,
 };
-
-/// The target under which calls are logged.
-const LOG: &str = "conduit::call";
 
 /// What dispatch must know of whoever sent a message.
 pub(crate) trait Peer: Lend {
@@ -62,6 +62,7 @@ pub(crate) struct Dispatcher {
     pub(crate) max_answer: usize,
     /// The limit of calls whose method names none.
     pub(crate) call_timeout: Option<Duration>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// What comes of a message.
@@ -119,6 +120,7 @@ pub(crate) enum Entry {
 pub(crate) struct PendingCall {
     running: Running,
     owed: Owed,
+    metrics: Arc<CallMetrics>,
     deadline: Option<Instant>,
     place: Place,
     turn: Turn,
@@ -179,12 +181,16 @@ impl Dispatcher {
                 }
                 Entry::Ended(None)
             }
-            Err(Invalid { id, error }) => Entry::Ended(Some(error_text(&id, &error))),
+            Err(Invalid { id, error }) => {
+                self.metrics.invalid_message();
+                Entry::Ended(Some(error_text(&id, &error)))
+            }
         }
     }
 
     /// The answer to a request that is not even looked up.
     fn refuse(&self, request: &Request<'_>, error: &ErrorObject) -> Option<String> {
+        self.metrics.rate_limited();
         if request.id.is_none() && self.registry.is_event(&request.method) {
             return Some(event_failed(&request.method, error));
         }
@@ -194,16 +200,21 @@ impl Dispatcher {
     fn request<P: Peer + 'static>(&self, request: Request<'_>, peer: &Arc<P>, room: &Room) -> Entry {
         let target = match self.registry.find(&request.method) {
             Ok(target) => target,
-            Err(error) => return Entry::Ended(refusal(request.id.as_ref(), &error)),
+            Err(error) => {
+                self.metrics.unknown(request.id.is_none());
+                return Entry::Ended(refusal(request.id.as_ref(), &error));
+            }
         };
         let deadline = target.timeout().or(self.call_timeout).and_then(|limit| Instant::now().checked_add(limit));
         let lender: Arc<dyn Lend> = Arc::<P>::clone(peer);
         let call = Call::new(request.id, target.name(&request.method), deadline.map(Instant::into_std), lender);
-        let came = tracing::enabled!(target: LOG, tracing::Level::DEBUG).then(Instant::now);
-        let owed = Owed { call, is_event: target.is_event(), came, room: room.clone() };
+        let metrics = target.metrics();
+        let watch = Watch::new(&call, metrics);
+        let owed = Owed { call, is_event: target.is_event(), watch, room: room.clone() };
+        let entered = owed.watch.span().enter();
         let mut running = match start(target, request.params, peer, &owed.call) {
             Ok(running) => running,
-            Err(error) => return Entry::Ended(owed.answer(Err(error))),
+            Err(error) => return Entry::Ended(owed.answer(Err(error), metrics)),
         };
         let turn = target.line().map_or(Turn::Free, |name| peer.in_flight().line_up(name));
         turn.head().into_iter().for_each(|head| owed.call.lead(head));
@@ -213,10 +224,12 @@ impl Dispatcher {
             Turn::Free | Turn::Here(_) => poll_caught(&mut running, &mut Context::from_waker(Waker::noop())),
         };
         match first {
-            Poll::Ready(result) => Entry::Ended(owed.answer(result)),
+            Poll::Ready(result) => Entry::Ended(owed.answer(result, metrics)),
             Poll::Pending => {
                 let place = peer.in_flight().enter(owed.call.clone());
-                Entry::Running(PendingCall { running, owed, deadline, place, turn })
+                let metrics = Arc::clone(metrics);
+                drop(entered);
+                Entry::Running(PendingCall { running, owed, metrics, deadline, place, turn })
             }
         }
     }
@@ -269,7 +282,13 @@ impl Pending {
 
 impl PendingCall {
     async fn finish(self) -> (Option<String>, Turn) {
-        let Self { mut running, owed, deadline, place, mut turn } = self;
+        let span = self.owed.watch.span().clone();
+        self.run().instrument(span).await
+    }
+
+    async fn run(self) -> (Option<String>, Turn) {
+        let Self { mut running, owed, metrics, deadline, place, mut turn } = self;
+        let mut unended = Unended(Some((&owed, &metrics)));
         let cancellation = owed.call.cancellation();
         let result = tokio::select! {
             result = run(&mut running, &mut turn, &owed.call) => result,
@@ -278,7 +297,19 @@ impl PendingCall {
         };
         // Whatever the method still holds goes before the answer does, and the place in the table before both.
         drop((running, place));
-        (owed.answer(result), turn)
+        unended.0 = None;
+        (owed.answer(result, &metrics), turn)
+    }
+}
+
+/// A call that runs. One that is dropped in the middle, with the request that made it, has ended too.
+struct Unended<'a>(Option<(&'a Owed, &'a CallMetrics)>);
+
+impl Drop for Unended<'_> {
+    fn drop(&mut self) {
+        if let Some((owed, metrics)) = self.0 {
+            owed.watch.ended(&owed.call, &Err(cancelled()), metrics);
+        }
     }
 }
 
@@ -319,32 +350,20 @@ fn poll_caught(running: &mut Running, cx: &mut Context<'_>) -> Poll<Result<Strin
 struct Owed {
     call: Call,
     is_event: bool,
-    /// When it came, if the log wants to know how long it took.
-    came: Option<Instant>,
+    watch: Watch,
     room: Room,
 }
 
 impl Owed {
-    /// Writes to the log what became of the call, with what the caller must not learn.
-    fn log(&self, result: &Result<String, ErrorObject>) {
-        let (method, id) = (self.call.method(), self.call.id().map(tracing::field::display));
-        if let Err(error) = result
-            && let Some(detail) = error.detail()
-        {
-            tracing::error!(target: LOG, method, id, "internal error: {detail}");
-        }
-        if let Some(came) = self.came {
-            let code = result.as_ref().err().map(ErrorObject::code);
-            tracing::debug!(target: LOG, method, id, code, took = ?came.elapsed(), "call ended");
-        }
-    }
-
     /// The text to send.
-    fn answer(&self, result: Result<String, ErrorObject>) -> Option<String> {
-        self.log(&result);
+    fn answer(&self, result: Result<String, ErrorObject>, metrics: &CallMetrics) -> Option<String> {
+        let result = match result {
+            Ok(text) if self.call.id().is_some() && !self.room.take(text.len()) => Err(self.too_large(text.len())),
+            result => result,
+        };
+        self.watch.ended(&self.call, &result, metrics);
         match (self.call.id(), result) {
-            (Some(_), Ok(text)) if self.room.take(text.len()) => Some(text),
-            (Some(id), Ok(text)) => Some(error_text(id, &self.too_large(text.len()))),
+            (Some(_), Ok(text)) => Some(text),
             (None, Err(error)) if self.is_event => Some(event_failed(self.call.method(), &error)),
             (None, Ok(_)) => None,
             (id, Err(error)) => refusal(id, &error),

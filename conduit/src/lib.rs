@@ -29,11 +29,13 @@
 //! - [`on_startup`], [`on_client_connect`], [`on_client_disconnect`] and [`on_shutdown`] are hooks.
 //! - [`Server::builder`] says what a server can be told.
 //! - [`Client`] is the other end; any JSON-RPC 2.0 client of any language is one too.
+//! - [`metrics`] lists what a server counts, and the spans of its traces.
 //! - [`raw`] is plain WebSocket, beside JSON-RPC or without it.
 //! - [`protocol`] is JSON-RPC 2.0 as types.
 //!
 //! # Features
 //!
+//! - `prometheus`: [`ServerBuilder::prometheus`] serves what a server counts. Off by default.
 //! - `tls`: a server listens with [a certificate of its own](ServerBuilder::tls), and a client connects to `wss://`. Off by
 //!   default.
 //!
@@ -85,6 +87,7 @@ mod in_flight;
 mod lifecycle;
 mod login;
 mod method;
+pub mod metrics;
 mod order;
 mod outbox;
 mod panics;
@@ -99,6 +102,7 @@ mod server;
 mod session;
 mod throttle;
 mod transport;
+mod watch;
 
 use __private as macro_support;
 

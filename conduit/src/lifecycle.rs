@@ -8,6 +8,7 @@ use crate::{
     close::CloseCode,
     connection::Connection,
     hook::{HookDescriptor, Moment, Occasion, Of},
+    metrics::Metrics,
     panics::panic_text,
     server::Server,
 };
@@ -109,9 +110,10 @@ pub(crate) async fn until_failure<T: Clone>(hooks: &[Erased<T>], of: &T) -> Resu
 }
 
 /// Runs all hooks in order, whatever becomes of one.
-pub(crate) async fn all<T: Clone>(kind: &'static str, hooks: &[Erased<T>], of: &T) {
+pub(crate) async fn all<T: Clone>(kind: &'static str, hooks: &[Erased<T>], of: &T, metrics: &Metrics) {
     for hook in hooks {
         if let Err(failure) = run(hook, of.clone()).await {
+            metrics.hook_failed(kind, &failure);
             tracing::error!(kind, "a hook failed: {failure}");
         }
     }

@@ -7,6 +7,7 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     auth::{Credentials, Identity},
+    lifecycle::Failure,
     panics::panic_text,
     server::Server,
 };
@@ -48,7 +49,9 @@ impl Auth {
             Self::Hook(hook) => {
                 let caught = AssertUnwindSafe(async { hook(server.clone(), credentials).await }).catch_unwind().await;
                 caught.unwrap_or_else(|panic| {
-                    tracing::error!("the login hook panicked: {}", panic_text(&*panic));
+                    let failure = Failure::Panicked(panic_text(&*panic).to_owned());
+                    server.metrics().hook_failed("login", &failure);
+                    tracing::error!("the login hook {failure}");
                     Err("the server failed".into())
                 })
             }

@@ -71,9 +71,10 @@ pub fn hold(call: &Call) -> Held {
 
 /// Runs a sync function where it may block. A panic goes on in the caller.
 pub async fn blocking<T: Send + 'static>(held: Held, function: impl FnOnce() -> T + Send + 'static) -> T {
+    let span = tracing::Span::current();
     let function = move || {
         let _held = held;
-        function()
+        span.in_scope(function)
     };
     match tokio::task::spawn_blocking(function).await {
         Ok(value) => value,

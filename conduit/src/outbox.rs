@@ -189,6 +189,11 @@ impl Outbox {
         self.lock().messages.is_empty()
     }
 
+    /// How much is waiting.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
     /// Whether so much is waiting that the peer should get rid of that before it may ask for more.
     pub(crate) fn is_filling(&self) -> bool {
         self.lock().bytes > self.limit / 2

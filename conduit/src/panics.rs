@@ -6,7 +6,7 @@ use crate::protocol::ErrorObject;
 
 /// The error of a call that panicked: its caller reads "internal error", the log reads what the panic said.
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> ErrorObject {
-    ErrorObject::internal(format_args!("panicked: {}", panic_text(panic)))
+    ErrorObject::panicked(panic_text(panic))
 }
 
 /// What a panic says.

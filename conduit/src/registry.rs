@@ -4,6 +4,7 @@ use std::{
     any::TypeId,
     borrow::Cow,
     collections::{BTreeSet, HashMap},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -13,6 +14,7 @@ use serde_json::{Value, value::RawValue};
 use crate::{
     context::Call,
     method::{MethodDescriptor, MethodMeta, Running},
+    metrics::{CallMetrics, Kind},
     panics::panicked,
     protocol::{ErrorCode, ErrorObject, Id},
     rpc_error::ErrorDescription,
@@ -37,8 +39,11 @@ pub(crate) struct Registered {
     pub(crate) params: Value,
     pub(crate) output: Value,
     pub(crate) errors: Vec<ErrorDescription>,
+    /// The name under which it is registered.
+    name: &'static str,
     /// The name under which it stands here, if it is ordered.
     line: Option<&'static str>,
+    metrics: OnceLock<Arc<CallMetrics>>,
 }
 
 /// What a name stands for.
@@ -210,6 +215,16 @@ impl Registry {
         roles.into_iter().collect()
     }
 
+    /// Binds what is counted of each method and event to the recorder that is installed now.
+    pub(crate) fn start_metrics(&self) {
+        for method in self.methods.values() {
+            Target::Method(method).metrics();
+        }
+        for handlers in self.events.values() {
+            Target::Event(handlers).metrics();
+        }
+    }
+
     /// All methods, by name.
     pub(crate) fn sorted(&self) -> Vec<&Registered> {
         let mut methods: Vec<_> = self.methods.values().collect();
@@ -235,12 +250,16 @@ impl Registered {
         let arguments = compile(&params)?;
         let (output, errors) = ((descriptor.output)(), (descriptor.errors)());
         let line = descriptor.meta.ordered.then_some(name);
-        Ok(Self { descriptor, arguments, params, output, errors, line })
+        Ok(Self { descriptor, arguments, params, output, errors, name, line, metrics: OnceLock::new() })
     }
 
     /// Whether the calls of one connection run one after the other.
     pub(crate) fn is_ordered(&self) -> bool {
         self.line.is_some()
+    }
+
+    fn metrics(&self, kind: Kind) -> &Arc<CallMetrics> {
+        self.metrics.get_or_init(|| Arc::new(CallMetrics::new(kind, self.name)))
     }
 
     fn start(&self, params: Option<&RawValue>, call: Call) -> Result<Running, ErrorObject> {
@@ -269,6 +288,14 @@ impl<'a> Target<'a> {
         match self {
             Self::Method(method) => std::slice::from_ref(method).iter(),
             Self::Event(handlers) => handlers.iter(),
+        }
+    }
+
+    /// What is counted of it; of an event once, however many handlers it has.
+    pub(crate) fn metrics(self) -> &'a Arc<CallMetrics> {
+        match self {
+            Self::Method(method) => method.metrics(Kind::Method),
+            Self::Event(handlers) => handlers[0].metrics(Kind::Event),
         }
     }
 

@@ -66,10 +66,23 @@ impl Server {
     /// The failure of the first hook that failed. The next call tries again.
     pub(crate) async fn run_startup_hooks(&self) -> Result<()> {
         let start = async || {
+            self.start_metrics().await?;
             let run = lifecycle::until_failure(&self.0.hooks.startup, self).await;
-            run.map_err(|failure| Error::new(ErrorKind::Startup, format!("a startup hook failed: {failure}")))
+            run.inspect_err(|failure| self.0.metrics.hook_failed("startup", failure))
+                .map_err(|failure| Error::new(ErrorKind::Startup, format!("a startup hook failed: {failure}")))
         };
         self.0.started.get_or_try_init(start).await.copied()
+    }
+
+    /// The endpoint comes first: it installs the recorder that everything else counts into.
+    async fn start_metrics(&self) -> Result<()> {
+        #[cfg(feature = "prometheus")]
+        if let Some(address) = &self.0.config.prometheus {
+            self.0.endpoint.get_or_try_init(|| transport::prometheus::Endpoint::start(address)).await?;
+        }
+        self.0.metrics.start();
+        self.0.dispatcher.registry.start_metrics();
+        Ok(())
     }
 
     async fn bind(&self) -> Result<TcpListener> {
@@ -89,7 +102,7 @@ impl Server {
         let mut stopped = stopped.lock().await;
         if !std::mem::replace(&mut *stopped, true) {
             // Clients are still there: what a hook broadcasts reaches them before their connections close.
-            let hooks = lifecycle::all("shutdown", &hooks.shutdown, self);
+            let hooks = lifecycle::all("shutdown", &hooks.shutdown, self, &self.0.metrics);
             if tokio::time::timeout_at(deadline, hooks).await.is_err() {
                 tracing::warn!("the shutdown hooks took longer than the shutdown deadline");
             }
@@ -101,6 +114,11 @@ impl Server {
             tracing::warn!(left = sessions.len(), "shutdown deadline passed, closing what is left");
             self.kill();
             sessions.wait().await;
+        }
+        // To the end, so that a last look at the metrics finds all connections gone.
+        #[cfg(feature = "prometheus")]
+        if let Some(endpoint) = self.0.endpoint.get() {
+            endpoint.stop().await;
         }
     }
 
@@ -132,6 +150,14 @@ impl RunningServer {
         self.address.port()
     }
 
+    /// The address at which Prometheus finds the metrics, with the port that was found for port 0; `None` without
+    /// the setting [`prometheus`](crate::ServerBuilder::prometheus). Only with conduit's feature `prometheus`.
+    #[cfg(feature = "prometheus")]
+    #[must_use]
+    pub fn prometheus_address(&self) -> Option<SocketAddr> {
+        self.server.0.endpoint.get().map(transport::prometheus::Endpoint::address)
+    }
+
     /// The server.
     #[must_use]
     pub fn server(&self) -> &Server {
@@ -159,6 +185,10 @@ impl Drop for RunningServer {
         self.server.0.closing.cancel();
         self.server.drain();
         self.server.kill();
+        #[cfg(feature = "prometheus")]
+        if let Some(endpoint) = self.server.0.endpoint.get() {
+            endpoint.abort();
+        }
         if let Some(serving) = &self.serving {
             serving.abort();
         }

@@ -25,6 +25,7 @@ use crate::{
     hub::Hub,
     lifecycle::Hooks,
     login::Auth,
+    metrics::Metrics,
     payload::event_text,
     protocol::ErrorObject,
     raw::Route,
@@ -67,6 +68,9 @@ pub(crate) struct Inner {
     /// The connections of raw routes, which are in no list that the application sees.
     pub(crate) raw_hub: Hub,
     pub(crate) throttle: Throttle,
+    pub(crate) metrics: Arc<Metrics>,
+    #[cfg(feature = "prometheus")]
+    pub(crate) endpoint: OnceCell<transport::prometheus::Endpoint>,
     /// Where the server listens, once it does so by itself.
     pub(crate) address: OnceLock<SocketAddr>,
     pub(crate) started: OnceCell<()>,
@@ -203,6 +207,10 @@ impl Server {
         self.broadcast(E::NAME, event)
     }
 
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.0.metrics
+    }
+
     pub(crate) fn hub(&self) -> &Hub {
         &self.0.hub
     }
@@ -250,6 +258,7 @@ impl Server {
         hooks: Hooks,
         raw_routes: Vec<Route>,
     ) -> Self {
+        let metrics = Arc::clone(&dispatcher.metrics);
         let capacity = Arc::new(Capacity::new(config.max_connections, config.max_unauthenticated));
         let terms = Arc::new(Terms {
             auth_timeout: config.auth_timeout,
@@ -271,6 +280,9 @@ impl Server {
             raw_routes,
             raw_hub: Hub::default(),
             throttle: Throttle::default(),
+            metrics,
+            #[cfg(feature = "prometheus")]
+            endpoint: OnceCell::new(),
             address: OnceLock::new(),
             started: OnceCell::new(),
             stopped: tokio::sync::Mutex::default(),

@@ -22,6 +22,7 @@ use crate::{
     connection::{Connection, Debt},
     dispatch::{Dispatcher, Reply},
     heartbeat::{Attention, Due, Heartbeat},
+    metrics::Reported,
     outbox::{Message, Outbox, Text},
     protocol::{ErrorCode, ErrorObject, Id, error_text},
     raw::Inbox,
@@ -137,6 +138,8 @@ struct Session<S> {
     handler: Handler,
     terms: Arc<Terms>,
     heartbeat: Heartbeat,
+    /// What the metrics know of its traffic.
+    reported: Reported,
     /// Whether a ping is to be written.
     ping_due: bool,
     /// When the last ping that has not been answered was written.
@@ -164,8 +167,9 @@ impl<S> Session<S> {
     fn new(connection: Connection, socket: Box<S>, handler: Handler, terms: Arc<Terms>) -> Self {
         let login = (!connection.is_logged_in()).then_some(terms.auth_timeout);
         let heartbeat = Heartbeat::new(terms.heartbeat_interval, terms.heartbeat_timeout, login);
+        let reported = connection.server().metrics().reported();
         let peer = Arc::new(connection);
-        Self { socket, peer, handler, terms, heartbeat, ping_due: false, pinged: None }
+        Self { socket, peer, handler, terms, heartbeat, reported, ping_due: false, pinged: None }
     }
 
     /// Does everything that there is to do. Loses nothing when it is not polled again.
@@ -232,6 +236,7 @@ impl<S> Session<S> {
             let reading = self.poll_read(cx);
             let writing = self.poll_write(cx);
             self.peer.set_traffic(self.socket.traffic());
+            self.reported.report(self.peer.counters(), self.peer.outbox().bytes());
             if let Poll::Ready(Err(error)) = writing {
                 return Poll::Ready(End::Failed(error));
             }

@@ -103,6 +103,7 @@ mod tests {
             ("CONDUIT_CALL_TIMEOUT", "1m 5s"),
             ("CONDUIT_ALLOWED_ORIGINS", "https://a.example, https://b.example"),
             ("CONDUIT_OPEN", "true"),
+            ("CONDUIT_PROMETHEUS", "127.0.0.1:9000"),
             ("CONDUIT_TOKEN", "a client's"),
             ("PATH", "/bin"),
         ];
@@ -111,6 +112,7 @@ mod tests {
         assert_eq!(config.call_timeout, Some(Duration::from_secs(65)));
         assert_eq!(config.allowed_origins, ["https://a.example", "https://b.example"]);
         assert!(config.open);
+        assert_eq!(config.prometheus.as_deref(), Some("127.0.0.1:9000"));
     }
 
     #[test]
@@ -136,6 +138,7 @@ mod tests {
             tls_certificate: Some("server.pem".into()),
             tls_key: Some("server.key".into()),
             login_headers: vec!["x-api-key".into()],
+            prometheus: Some("localhost:9000".into()),
             ..ServerConfig::default()
         };
         assert_eq!(toml::from_str::<ServerConfig>(&toml::to_string(&config).unwrap()).unwrap(), config);

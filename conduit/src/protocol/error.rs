@@ -108,6 +108,8 @@ pub struct ErrorObject {
     /// For the log of this program alone; never on the wire.
     #[serde(skip)]
     detail: Option<Box<str>>,
+    #[serde(skip)]
+    is_panic: bool,
 }
 
 impl ErrorObject {
@@ -115,7 +117,7 @@ impl ErrorObject {
     ///
     /// "The message SHOULD be limited to a concise single sentence." (JSON-RPC 2.0, 5.1)
     pub fn new(code: i64, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), data: None, detail: None }
+        Self { code, message: message.into(), data: None, detail: None, is_panic: false }
     }
 
     /// An error with one of conduit's own codes.
@@ -137,6 +139,11 @@ impl ErrorObject {
     pub fn internal(detail: impl fmt::Display) -> Self {
         let error = Self::with_code(ErrorCode::InternalError, "internal error");
         Self { detail: Some(detail.to_string().into()), ..error }
+    }
+
+    /// An internal error that is a bug of the application's.
+    pub(crate) fn panicked(text: &str) -> Self {
+        Self { is_panic: true, ..Self::internal(format_args!("panicked: {text}")) }
     }
 
     /// The same error with `data`, which any value that serialises can be.
@@ -177,6 +184,11 @@ impl ErrorObject {
     /// What only this program's log may say of the error.
     pub(crate) fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
+    }
+
+    /// Whether a panic was caught.
+    pub(crate) fn is_panic(&self) -> bool {
+        self.is_panic
     }
 }
 

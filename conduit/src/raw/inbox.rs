@@ -14,12 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{Connection, Message, route::Handler};
-use crate::{
-    close::CloseCode,
-    connection::Debt,
-    dispatch::Peer,
-    lifecycle::{self, Failure},
-};
+use crate::{close::CloseCode, connection::Debt, dispatch::Peer, lifecycle};
 
 /// How many bytes of messages wait for the handler before the peer is not read from. One message may go beyond it.
 const LIMIT: usize = 1024 * 1024;
@@ -86,9 +81,9 @@ impl Inbox {
         while let Some(message) = self.next() {
             let failure = match lifecycle::run(&self.handler, (self.connection.clone(), message)).await {
                 Ok(()) => continue,
-                Err(Failure::Said(text)) => text,
-                Err(Failure::Panicked(text)) => format!("panicked: {text}"),
+                Err(failure) => failure,
             };
+            self.connection.server().metrics().hook_failed("raw", &failure);
             tracing::error!("the handler of a raw connection failed: {failure}");
             // What went wrong is for the log alone.
             self.connection.close(CloseCode::INTERNAL_ERROR, "the server failed");

@@ -37,6 +37,7 @@ impl Server {
     {
         tracing::debug!("connected");
         self.0.raw_hub.add(peer.clone());
+        let mut open = self.0.metrics.open();
         let _leaves = LeaveOnDrop(&self, peer.id());
         self.catch_up(&peer);
         peer.begin_login();
@@ -46,6 +47,7 @@ impl Server {
         let inbox = Inbox::new(connection.clone(), Arc::clone(&route.handler), self.0.terms.kill.clone());
         let handler = Handler::Raw(Arc::new(inbox));
         let close = session::serve(peer.clone(), socket, handler, Arc::clone(&self.0.terms)).await;
+        open.closes_with(close.code);
         tracing::debug!(%close, "disconnected");
         connection.set_end(Disconnected { code: close.code, reason: close.reason.into_owned() });
         // The connection keeps its place until then, so that who comes back at once can't pile up work.

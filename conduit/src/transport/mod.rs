@@ -7,6 +7,8 @@ mod buffered;
 mod http;
 mod listen;
 mod origin;
+#[cfg(feature = "prometheus")]
+pub(crate) mod prometheus;
 mod raw;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
@@ -32,6 +34,7 @@ pub(crate) use self::{listen::serve, tls::Tls};
 use crate::{
     auth::{Credentials, Identity, Refusal, bearer},
     handshake::{Handshake, Headers},
+    metrics::Cause,
     protocol::{Id, error_text},
     server::Server,
 };
@@ -68,7 +71,10 @@ async fn login(server: &Server, headers: &HeaderMap, handshake: &Handshake) -> R
     let token = match header.and_then(|header| bearer(header.to_str().ok()?)) {
         Some(token) => token.to_owned(),
         None if shows_another || server.auth().is_open() => String::new(),
-        None if header.is_some() => return Err("wanted is `Authorization: Bearer TOKEN`".into()),
+        None if header.is_some() => {
+            server.metrics().refused(Cause::BadToken);
+            return Err("wanted is `Authorization: Bearer TOKEN`".into());
+        }
         None => return Ok(None),
     };
     let version = headers.get(VERSION).and_then(|version| version.to_str().ok()).map(str::to_owned);
@@ -91,12 +97,15 @@ fn unauthorized(body: String) -> Response {
 async fn turned_away(server: &Server, headers: &HeaderMap) -> Option<Response> {
     if let Some(origin) = origin::refused(headers, &server.config().allowed_origins) {
         let message = format!("pages of {origin} may not call this server; its `allowed_origins` do not list it\n");
+        server.metrics().refused(Cause::Origin);
         return Some((StatusCode::FORBIDDEN, message).into_response());
     }
     if server.is_closing() {
+        server.metrics().refused(Cause::ShuttingDown);
         return Some(unavailable("the server is shutting down"));
     }
     let error = server.run_startup_hooks().await.err()?;
+    server.metrics().refused(Cause::NotStarted);
     tracing::error!(%error, "not started");
     Some(unavailable("the server has not started"))
 }

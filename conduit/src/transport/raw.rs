@@ -8,7 +8,7 @@ use super::{
     handshake, login, refused, turned_away, unavailable,
     websocket::{must_upgrade, socket, switch_protocols},
 };
-use crate::{raw::Route, server::Server};
+use crate::{metrics::Cause, raw::Route, server::Server};
 
 pub(super) async fn upgrade(server: Server, route: Arc<Route>, mut request: Request) -> Response {
     if !request.headers().contains_key(UPGRADE) {
@@ -17,14 +17,17 @@ pub(super) async fn upgrade(server: Server, route: Arc<Route>, mut request: Requ
     if let Some(refusal) = turned_away(&server, request.headers()).await {
         return refusal;
     }
-    let response = match switch_protocols(&request) {
+    let response = match switch_protocols(&server, &request) {
         Ok(response) => response,
         Err(refusal) => return *refusal,
     };
     let handshake = handshake(request.headers(), request.extensions());
     let identity = match login(&server, request.headers(), &handshake).await {
         Ok(Some(identity)) => identity,
-        Ok(None) => return refused(&"wanted is `Authorization: Bearer TOKEN`".into()),
+        Ok(None) => {
+            server.metrics().refused(Cause::BadToken);
+            return refused(&"wanted is `Authorization: Bearer TOKEN`".into());
+        }
         Err(refusal) => return refused(&refusal),
     };
     let Some(seat) = server.seat(true) else {

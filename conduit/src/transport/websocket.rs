@@ -32,6 +32,7 @@ use super::{ServerState, buffered::Buffered, handshake, login, refused, turned_a
 use crate::{
     close::{Close, CloseCode},
     config::ServerConfig,
+    metrics::Cause,
     outbox::{self, Text},
     server::Server,
     session::{Outgoing, Received, Socket, SocketError},
@@ -56,7 +57,7 @@ pub(super) async fn upgrade(State(server): ServerState, mut request: Request) ->
     if let Some(refusal) = turned_away(&server, request.headers()).await {
         return refusal;
     }
-    let mut response = match switch_protocols(&request) {
+    let mut response = match switch_protocols(&server, &request) {
         Ok(response) => response,
         Err(refusal) => return *refusal,
     };
@@ -87,8 +88,9 @@ pub(super) async fn upgrade(State(server): ServerState, mut request: Request) ->
 ///
 /// # Errors
 /// The answer to one that does not.
-pub(super) fn switch_protocols(request: &Request) -> Result<Response, Box<Response>> {
+pub(super) fn switch_protocols(server: &Server, request: &Request) -> Result<Response, Box<Response>> {
     create_response_with_body(request, Body::empty).map_err(|error| {
+        server.metrics().refused(Cause::Handshake);
         Box::new((StatusCode::BAD_REQUEST, format!("not a WebSocket handshake: {error}\n")).into_response())
     })
 }
