@@ -6,6 +6,7 @@ mod autobahn;
 mod batch;
 mod calls;
 mod client;
+mod client_events;
 mod discovery;
 mod envelope;
 mod events;

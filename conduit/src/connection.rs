@@ -24,12 +24,13 @@ use crate::{
     context::Lend,
     dispatch::Peer,
     error::Result,
+    event_failed::EventFailed,
     events::Event,
     handshake::Handshake,
     in_flight::InFlight,
     method::MethodMeta,
     outbox::{Outbox, Text},
-    payload::event_text,
+    payload::shared_event_text,
     protocol::{ErrorCode, ErrorObject, Id, Response},
     rate::Rates,
 };
@@ -207,7 +208,7 @@ impl Connection {
     ///
     /// A payload that can't be written as JSON, or is over `max_message_size` when it is, is logged and not sent.
     pub fn send<T: Serialize + ?Sized>(&self, event: &str, payload: &T) -> bool {
-        match event_text(event, payload, self.0.max_message_size) {
+        match shared_event_text(event, payload, self.0.max_message_size) {
             Ok(text) => self.is_logged_in() && self.push_event(text),
             Err(error) => {
                 tracing::error!(%error, "an event can't be sent");
@@ -417,6 +418,10 @@ impl Peer for Connection {
 
     fn settle(&self, response: Response<'_>) -> bool {
         self.0.asked.settle(response)
+    }
+
+    fn event_failed(event: &str, error: &ErrorObject) -> Option<String> {
+        Some(EventFailed::text(event, error))
     }
 
     fn may_call(&self, method: &MethodMeta, name: &str) -> Result<(), ErrorObject> {

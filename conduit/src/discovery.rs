@@ -83,7 +83,7 @@ impl Discovery {
         let mut methods = registry.sorted();
         methods.retain(|method| may_use(method));
         let mut events = registry.sorted_events();
-        events.retain(|(_, handlers)| handlers.iter().all(may_use));
+        events.retain(|(_, handlers)| handlers.iter().all(|handler| may_use(handler)));
         let list: Vec<MethodDescription> = methods.iter().map(|method| describe(method)).collect();
         let openrpc = openrpc(&self.name, &self.version, &methods, &events);
         Ok(Documents { list: to_raw_value(&list)?, openrpc: to_raw_value(&openrpc)? })
@@ -105,7 +105,7 @@ fn describe(method: &Registered) -> MethodDescription {
     }
 }
 
-fn openrpc(name: &str, version: &str, methods: &[&Registered], events: &[(&'static str, &[Registered])]) -> Value {
+fn openrpc(name: &str, version: &str, methods: &[&Registered], events: &[(&'static str, &[Arc<Registered>])]) -> Value {
     let mut components = Components::default();
     let methods: Vec<Value> = methods.iter().map(|method| method_object(method, &mut components)).collect();
     let events: Vec<Value> =
@@ -167,7 +167,7 @@ fn method_object(method: &Registered, components: &mut Components) -> Value {
 }
 
 /// An event that the server handles. The payload satisfies the schema of each handler, the ack that of one.
-fn event_object(name: &str, handlers: &[Registered], components: &mut Components) -> Value {
+fn event_object(name: &str, handlers: &[Arc<Registered>], components: &mut Components) -> Value {
     let description = handlers.iter().map(|handler| handler.descriptor.meta.description).find(|text| !text.is_empty());
     let payloads: Vec<Value> = handlers.iter().map(|handler| components.adopt(&handler.params)).collect();
     let acks: Vec<Value> = handlers.iter().map(|handler| components.adopt(&handler.output)).collect();
@@ -182,7 +182,7 @@ fn event_object(name: &str, handlers: &[Registered], components: &mut Components
         "ack": one_or(acks, "anyOf"),
         "deprecated": all(|meta| meta.deprecated),
         "public": all(|meta| meta.public),
-        "ordered": handlers.iter().any(Registered::is_ordered),
+        "ordered": handlers.iter().any(|handler| handler.is_ordered()),
     })
 }
 

@@ -18,7 +18,6 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -32,7 +31,7 @@ use crate::{
     panics::panicked,
     protocol::{
         ErrorCode, ErrorObject, Id, Incoming, Invalid, Limits, Message, Request, Response, batch_text, error_text,
-        parse_within, request_text,
+        parse_within,
     },
     registry::{Registry, Target},
     watch::Watch,
@@ -51,6 +50,9 @@ pub(crate) trait Peer: Lend {
 
     /// Gives a response to the call that waits for it; says whether one does.
     fn settle(&self, response: Response<'_>) -> bool;
+
+    /// An event came to nothing whose sender asked for no answer: the text that tells the sender, if one does.
+    fn event_failed(event: &str, error: &ErrorObject) -> Option<String>;
 }
 
 /// Runs messages against a table of methods.
@@ -90,7 +92,7 @@ struct Arrival {
 
 /// How many bytes an answer may have.
 #[derive(Clone)]
-enum Room {
+pub(crate) enum Room {
     One(usize),
     /// The answers of a batch together: they leave in one message. What is left is here.
     Shared(Arc<AtomicUsize>),
@@ -132,35 +134,14 @@ impl Dispatcher {
         match parse_within(text, &self.limits) {
             Incoming::Single(message) => {
                 let arrival = Arrival { room: Room::One(self.max_answer), refusal: peer.may_send(1, text.len()).err() };
-                match self.message(message, peer, &arrival) {
-                    Entry::Ended(None) => Reply::None,
-                    Entry::Ended(Some(text)) => Reply::Ready(text),
-                    Entry::Running(call) => Reply::Pending(Pending::One(call)),
-                }
+                Reply::to_single(self.message(message, peer, &arrival))
             }
             Incoming::Batch(messages) => {
                 let refusal = peer.may_send(messages.len(), text.len()).err();
                 let room = Room::Shared(Arc::new(AtomicUsize::new(self.max_answer)));
-                self.batch(messages, peer, &Arrival { room, refusal })
+                let arrival = Arrival { room, refusal };
+                Reply::to_batch(messages.into_iter().map(|message| self.message(message, peer, &arrival)).collect())
             }
-        }
-    }
-
-    /// "The Server MAY process a batch rpc call as a set of concurrent tasks" (JSON-RPC 2.0, 6): every entry
-    /// is polled once here, and those that take time go on side by side. Answers keep the order of the calls.
-    fn batch<P: Peer + 'static>(
-        &self,
-        messages: Vec<Result<Message<'_>, Invalid>>,
-        peer: &Arc<P>,
-        arrival: &Arrival,
-    ) -> Reply {
-        let entries: Vec<Entry> = messages.into_iter().map(|message| self.message(message, peer, arrival)).collect();
-        if entries.iter().any(|entry| matches!(entry, Entry::Running(_))) {
-            return Reply::Pending(Pending::Batch(entries));
-        }
-        match batch_text(entries.into_iter().filter_map(Entry::into_ended)) {
-            Some(text) => Reply::Ready(text),
-            None => Reply::None,
         }
     }
 
@@ -173,7 +154,7 @@ impl Dispatcher {
         match message {
             Ok(Message::Request(request)) => match &arrival.refusal {
                 None => self.request(request, peer, &arrival.room),
-                Some(error) => Entry::Ended(self.refuse(&request, error)),
+                Some(error) => Entry::Ended(self.refuse::<P>(&request, error)),
             },
             Ok(Message::Response(response)) => {
                 if !peer.settle(response) {
@@ -189,48 +170,59 @@ impl Dispatcher {
     }
 
     /// The answer to a request that is not even looked up.
-    fn refuse(&self, request: &Request<'_>, error: &ErrorObject) -> Option<String> {
+    fn refuse<P: Peer>(&self, request: &Request<'_>, error: &ErrorObject) -> Option<String> {
         self.metrics.rate_limited();
         if request.id.is_none() && self.registry.is_event(&request.method) {
-            return Some(event_failed(&request.method, error));
+            return P::event_failed(&request.method, error);
         }
         refusal(request.id.as_ref(), error)
     }
 
     fn request<P: Peer + 'static>(&self, request: Request<'_>, peer: &Arc<P>, room: &Room) -> Entry {
-        let target = match self.registry.find(&request.method) {
-            Ok(target) => target,
+        match self.registry.find(&request.method) {
+            Ok(target) => begin(target, request, peer, self.call_timeout, room, target.metrics()),
             Err(error) => {
                 self.metrics.unknown(request.id.is_none());
-                return Entry::Ended(refusal(request.id.as_ref(), &error));
+                Entry::Ended(refusal(request.id.as_ref(), &error))
             }
-        };
-        let deadline = target.timeout().or(self.call_timeout).and_then(|limit| Instant::now().checked_add(limit));
-        let lender: Arc<dyn Lend> = Arc::<P>::clone(peer);
-        let call = Call::new(request.id, target.name(&request.method), deadline.map(Instant::into_std), lender);
-        let metrics = target.metrics();
-        let watch = Watch::new(&call, metrics);
-        let owed = Owed { call, is_event: target.is_event(), watch, room: room.clone() };
-        let entered = owed.watch.span().enter();
-        let mut running = match start(target, request.params, peer, &owed.call) {
-            Ok(running) => running,
-            Err(error) => return Entry::Ended(owed.answer(Err(error), metrics)),
-        };
-        let turn = target.line().map_or(Turn::Free, |name| peer.in_flight().line_up(name));
-        turn.head().into_iter().for_each(|head| owed.call.lead(head));
-        let first = match turn {
-            Turn::Waiting(_) => Poll::Pending,
-            // The waker is nobody's: a future that is not ready is polled again at once by whoever runs it.
-            Turn::Free | Turn::Here(_) => poll_caught(&mut running, &mut Context::from_waker(Waker::noop())),
-        };
-        match first {
-            Poll::Ready(result) => Entry::Ended(owed.answer(result, metrics)),
-            Poll::Pending => {
-                let place = peer.in_flight().enter(owed.call.clone());
-                let metrics = Arc::clone(metrics);
-                drop(entered);
-                Entry::Running(PendingCall { running, owed, metrics, deadline, place, turn })
-            }
+        }
+    }
+}
+
+/// Starts what a request names, and polls it once. `call_timeout` is the limit of what sets itself none.
+pub(crate) fn begin<P: Peer + 'static>(
+    target: Target<'_>,
+    request: Request<'_>,
+    peer: &Arc<P>,
+    call_timeout: Option<Duration>,
+    room: &Room,
+    metrics: &Arc<CallMetrics>,
+) -> Entry {
+    let deadline = target.timeout().or(call_timeout).and_then(|limit| Instant::now().checked_add(limit));
+    let lender: Arc<dyn Lend> = Arc::<P>::clone(peer);
+    let call = Call::new(request.id, target.name(&request.method), deadline.map(Instant::into_std), lender);
+    let watch = Watch::new(&call, metrics);
+    let event_failed = target.is_event().then_some(P::event_failed as TellSender);
+    let owed = Owed { call, event_failed, watch, room: room.clone() };
+    let entered = owed.watch.span().enter();
+    let mut running = match start(target, request.params, peer, &owed.call) {
+        Ok(running) => running,
+        Err(error) => return Entry::Ended(owed.answer(Err(error), metrics)),
+    };
+    let turn = target.line().map_or(Turn::Free, |name| peer.in_flight().line_up(name));
+    turn.head().into_iter().for_each(|head| owed.call.lead(head));
+    let first = match turn {
+        Turn::Waiting(_) => Poll::Pending,
+        // The waker is nobody's: a future that is not ready is polled again at once by whoever runs it.
+        Turn::Free | Turn::Here(_) => poll_caught(&mut running, &mut Context::from_waker(Waker::noop())),
+    };
+    match first {
+        Poll::Ready(result) => Entry::Ended(owed.answer(result, metrics)),
+        Poll::Pending => {
+            let place = peer.in_flight().enter(owed.call.clone());
+            let metrics = Arc::clone(metrics);
+            drop(entered);
+            Entry::Running(PendingCall { running, owed, metrics, deadline, place, turn })
         }
     }
 }
@@ -248,6 +240,25 @@ fn start<P: Peer>(
     }
     let start = AssertUnwindSafe(|| target.start(params, call));
     std::panic::catch_unwind(start).unwrap_or_else(|panic| Err(panicked(&*panic)))
+}
+
+impl Reply {
+    /// What comes of a message that stood alone.
+    pub(crate) fn to_single(entry: Entry) -> Self {
+        match entry {
+            Entry::Ended(text) => text.map_or(Self::None, Self::Ready),
+            Entry::Running(call) => Self::Pending(Pending::One(call)),
+        }
+    }
+
+    /// "The Server MAY process a batch rpc call as a set of concurrent tasks" (JSON-RPC 2.0, 6): every entry was
+    /// polled once, and those that take time go on side by side. Answers keep the order of the calls.
+    pub(crate) fn to_batch(entries: Vec<Entry>) -> Self {
+        if entries.iter().any(|entry| matches!(entry, Entry::Running(_))) {
+            return Self::Pending(Pending::Batch(entries));
+        }
+        batch_text(entries.into_iter().filter_map(Entry::into_ended)).map_or(Self::None, Self::Ready)
+    }
 }
 
 impl Entry {
@@ -346,10 +357,13 @@ fn poll_caught(running: &mut Running, cx: &mut Context<'_>) -> Poll<Result<Strin
     std::panic::catch_unwind(poll).unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
 }
 
+type TellSender = fn(&str, &ErrorObject) -> Option<String>;
+
 /// A call that must be answered, if its kind is answered at all.
 struct Owed {
     call: Call,
-    is_event: bool,
+    /// Of an event: what its sender is told of a failure.
+    event_failed: Option<TellSender>,
     watch: Watch,
     room: Room,
 }
@@ -362,11 +376,11 @@ impl Owed {
             result => result,
         };
         self.watch.ended(&self.call, &result, metrics);
-        match (self.call.id(), result) {
-            (Some(_), Ok(text)) => Some(text),
-            (None, Err(error)) if self.is_event => Some(event_failed(self.call.method(), &error)),
-            (None, Ok(_)) => None,
-            (id, Err(error)) => refusal(id, &error),
+        match (self.call.id(), result, self.event_failed) {
+            (Some(_), Ok(text), _) => Some(text),
+            (None, Err(error), Some(event_failed)) => event_failed(self.call.method(), &error),
+            (None, Ok(_), _) => None,
+            (id, Err(error), _) => refusal(id, &error),
         }
     }
 }
@@ -395,15 +409,4 @@ fn refusal(id: Option<&Id>, error: &ErrorObject) -> Option<String> {
         tracing::debug!(%error, "a notification failed");
     }
     Some(error_text(id?, error))
-}
-
-/// Tells who sent an event without asking for an answer that it came to nothing. It is an event itself, not a reply.
-fn event_failed(event: &str, error: &ErrorObject) -> String {
-    #[derive(Serialize)]
-    struct Failed<'a> {
-        event: &'a str,
-        error: &'a ErrorObject,
-    }
-    request_text("rpc.error", Some(&Failed { event, error }), None)
-        .expect("a name and an error object are strings, numbers and JSON that was written before")
 }

@@ -50,8 +50,10 @@ pub enum ErrorKind {
     Rpc,
     /// The arguments can't be written as JSON.
     Encode,
-    /// The answer is not of the type that was asked for.
+    /// The answer, or the payload of an event, is not of the type that was asked for.
     Decode,
+    /// Events were dropped because their stream was not read in time.
+    Lagged,
     /// The runtime or the operating system failed.
     Io,
 }

@@ -14,8 +14,8 @@ use crate::{
 /// JSON-RPC params are objects or arrays: a payload of any other kind travels as the only item of an array.
 ///
 /// # Errors
-/// A payload that can't be written as JSON, and a text of more than `limit` bytes.
-pub(crate) fn event_text<T: Serialize + ?Sized>(event: &str, payload: &T, limit: usize) -> Result<Bytes> {
+/// A payload that can't be written as JSON.
+pub(crate) fn event_text<T: Serialize + ?Sized>(event: &str, payload: &T) -> Result<String> {
     let failed = |error| {
         Error::new(ErrorKind::Encode, format!("the payload of `{event}` can't be written as JSON: {error}"))
             .with_source(error)
@@ -26,7 +26,15 @@ pub(crate) fn event_text<T: Serialize + ?Sized>(event: &str, payload: &T, limit:
         Some(b'n') => request_text::<RawValue>(event, None, None),
         _ => request_text(event, Some(&[&*raw]), None),
     };
-    let text = within(text.map_err(failed)?, event, limit)?;
+    text.map_err(failed)
+}
+
+/// The text of an event, to be shared by the queues of many peers.
+///
+/// # Errors
+/// A payload that can't be written as JSON, and a text of more than `limit` bytes.
+pub(crate) fn shared_event_text<T: Serialize + ?Sized>(event: &str, payload: &T, limit: usize) -> Result<Bytes> {
+    let text = within(event_text(event, payload)?, event, limit)?;
     // Without the spare room of the buffer that it was written to: it may wait in many queues for long.
     Ok(Bytes::from(text.into_boxed_str().into_boxed_bytes()))
 }
@@ -49,7 +57,7 @@ mod tests {
 
     #[test]
     fn payloads_of_every_kind_are_params() {
-        let text = |payload| String::from_utf8(event_text("tick", &payload, 100).unwrap().to_vec()).unwrap();
+        let text = |payload| event_text("tick", &payload).unwrap();
         assert_eq!(text(json!({"n": 1})), r#"{"jsonrpc":"2.0","method":"tick","params":{"n":1}}"#);
         assert_eq!(text(json!([1, 2])), r#"{"jsonrpc":"2.0","method":"tick","params":[1,2]}"#);
         assert_eq!(text(json!("a")), r#"{"jsonrpc":"2.0","method":"tick","params":["a"]}"#);
@@ -58,7 +66,7 @@ mod tests {
 
     #[test]
     fn an_event_over_the_limit_is_an_error_that_names_it() {
-        let error = event_text("tick", &"x".repeat(100), 100).unwrap_err().to_string();
+        let error = shared_event_text("tick", &"x".repeat(100), 100).unwrap_err().to_string();
         assert!(
             error.starts_with("`tick` would be a message of 147 bytes, over `max_message_size`, which is 100"),
             "{error}"

@@ -22,13 +22,13 @@ use crate::{
 };
 
 /// The name of the handler that takes every event which no other takes.
-const FALLBACK: &str = "*";
+pub(crate) const FALLBACK: &str = "*";
 
 /// Name -> method, name -> handlers of an event.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     methods: HashMap<&'static str, Registered>,
-    events: HashMap<&'static str, Vec<Registered>>,
+    events: HashMap<&'static str, Vec<Arc<Registered>>>,
 }
 
 /// A method, or a handler, with its schemas made and its validator compiled.
@@ -51,7 +51,7 @@ pub(crate) struct Registered {
 pub(crate) enum Target<'a> {
     Method(&'a Registered),
     /// In the order in which they were registered; never empty.
-    Event(&'a [Registered]),
+    Event(&'a [Arc<Registered>]),
 }
 
 impl Registry {
@@ -138,12 +138,12 @@ impl Registry {
                 ));
             }
             let handlers = self.events.entry(event).or_default();
-            let is_twice = |other: &Registered| other.descriptor.is_same(descriptor);
+            let is_twice = |other: &Arc<Registered>| other.descriptor.is_same(descriptor);
             if handlers.iter().any(is_twice) {
                 continue;
             }
             match Registered::new(event, descriptor.clone(), Arguments::compile_payload) {
-                Ok(handler) => handlers.push(handler),
+                Ok(handler) => handlers.push(Arc::new(handler)),
                 Err(why) => faults.push(format!("the schema of event `{event}` ({}): {why}", meta.location)),
             }
         }
@@ -154,7 +154,9 @@ impl Registry {
         if let Some(method) = self.methods.get_mut(name) {
             method.line = Some(method.descriptor.meta.name);
         } else if let Some((&name, _)) = self.events.get_key_value(name) {
-            self.events.get_mut(name).into_iter().flatten().for_each(|handler| handler.line = Some(name));
+            let handlers = self.events.get_mut(name).into_iter().flatten();
+            // Nobody else has the handlers before there is a server.
+            handlers.filter_map(Arc::get_mut).for_each(|handler| handler.line = Some(name));
         } else {
             faults.push(format!("`ordered` names `{name}`, which is neither a method nor an event of this server"));
         }
@@ -201,7 +203,11 @@ impl Registry {
     fn nearest(&self, name: &str) -> Option<&'static str> {
         let open = |registered: &Registered| registered.descriptor.meta.allow.is_empty();
         let methods = self.methods.iter().filter(|(_, method)| open(method)).map(|(&name, _)| name);
-        let events = self.events.iter().filter(|(_, handlers)| handlers.iter().all(open)).map(|(&name, _)| name);
+        let events = self
+            .events
+            .iter()
+            .filter(|(_, handlers)| handlers.iter().all(|handler| open(handler)))
+            .map(|(&name, _)| name);
         let near = methods.chain(events).map(|known| (strsim::jaro_winkler(known, name), known));
         near.filter(|(near, _)| *near > 0.85)
             .max_by(|a, b| a.partial_cmp(b).expect("no similarity is NaN"))
@@ -210,7 +216,8 @@ impl Registry {
 
     /// The roles that methods and handlers ask for, sorted.
     pub(crate) fn roles(&self) -> Vec<&'static str> {
-        let all = self.methods.values().chain(self.events.values().flatten());
+        let handlers = self.events.values().flatten().map(|handler| &**handler);
+        let all = self.methods.values().chain(handlers);
         let roles: BTreeSet<_> = all.flat_map(|registered| registered.descriptor.meta.allow.iter().copied()).collect();
         roles.into_iter().collect()
     }
@@ -233,7 +240,7 @@ impl Registry {
     }
 
     /// All events with their handlers, by name.
-    pub(crate) fn sorted_events(&self) -> Vec<(&'static str, &[Registered])> {
+    pub(crate) fn sorted_events(&self) -> Vec<(&'static str, &[Arc<Registered>])> {
         let mut events: Vec<_> = self.events.iter().map(|(&name, handlers)| (name, &handlers[..])).collect();
         events.sort_unstable_by_key(|(name, _)| *name);
         events
@@ -241,7 +248,9 @@ impl Registry {
 }
 
 impl Registered {
-    fn new(
+    /// # Errors
+    /// What is wrong with the schema of the arguments.
+    pub(crate) fn new(
         name: &'static str,
         descriptor: MethodDescriptor,
         compile: impl FnOnce(&Value) -> Result<Arguments, String>,
@@ -285,10 +294,11 @@ impl<'a> Target<'a> {
 
     /// The method alone, or all handlers of the event.
     fn handlers(self) -> impl Iterator<Item = &'a Registered> {
-        match self {
-            Self::Method(method) => std::slice::from_ref(method).iter(),
-            Self::Event(handlers) => handlers.iter(),
-        }
+        let (method, handlers) = match self {
+            Self::Method(method) => (Some(method), [].as_slice()),
+            Self::Event(handlers) => (None, handlers),
+        };
+        method.into_iter().chain(handlers.iter().map(|handler| &**handler))
     }
 
     /// What is counted of it; of an event once, however many handlers it has.

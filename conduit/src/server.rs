@@ -26,7 +26,7 @@ use crate::{
     lifecycle::Hooks,
     login::Auth,
     metrics::Metrics,
-    payload::event_text,
+    payload::shared_event_text,
     protocol::ErrorObject,
     raw::Route,
     session::Terms,
@@ -183,7 +183,7 @@ impl Server {
     ///
     /// The payload is written once, here, however many receive it.
     pub fn broadcast<T: Serialize + ?Sized>(&self, event: &str, payload: &T) -> Broadcast<'_> {
-        Broadcast::new(&self.0.hub, event_text(event, payload, self.0.config.max_message_size))
+        Broadcast::new(&self.0.hub, shared_event_text(event, payload, self.0.config.max_message_size))
     }
 
     /// [Broadcasts](Self::broadcast) the event that the payload's type [names](Event).

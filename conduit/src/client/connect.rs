@@ -3,10 +3,15 @@
 use std::{fmt, future::IntoFuture, path::PathBuf, pin::Pin, time::Duration};
 
 use super::{
-    Client,
+    Client, ClientHandler, handler,
+    handlers::Given,
     transport::{self, Target, WebSocket},
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    event_failed::EventFailed,
+    events::{Event, EventNames},
+};
 
 /// A connection to be made: await it to connect.
 ///
@@ -26,6 +31,8 @@ pub struct Connect {
     timeout: Duration,
     connect_timeout: Duration,
     max_message_size: usize,
+    max_in_flight: usize,
+    handlers: Vec<Given>,
 }
 
 impl Connect {
@@ -38,6 +45,8 @@ impl Connect {
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             max_message_size: 64 << 20,
+            max_in_flight: 1024,
+            handlers: Vec::new(),
         }
     }
 
@@ -78,8 +87,71 @@ impl Connect {
         self
     }
 
+    /// How many handlers may run at a time; 1024 by default. An event that comes when so many run is dropped with a
+    /// warning, and a request of the server is answered with an error.
+    pub fn max_in_flight(mut self, handlers: usize) -> Self {
+        self.max_in_flight = handlers;
+        self
+    }
+
+    /// Handles an event of the server as [`Client::on`] does, from the first that the server sends.
+    ///
+    /// ```no_run
+    /// # use conduit::Client;
+    /// # async fn example() -> conduit::Result<()> {
+    /// let client = Client::connect("ws://127.0.0.1:8080")
+    ///     .password("secret")
+    ///     .on("tick", |n: u64| async move { println!("{n}") })
+    ///     .on("question", |client: Client, n: u64| async move { client.call::<u64>("double", (n,)).await.unwrap_or(0) })
+    ///     .on("*", |event: String, data: serde_json::Value| async move { println!("{event}: {data}") })
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Panics
+    /// When the schema of `T` is none.
+    #[track_caller]
+    pub fn on<P: 'static, H: ClientHandler<P>>(mut self, events: impl EventNames, handler: H) -> Self {
+        let handler = handler::registered(handler);
+        self.handlers.push(Given { events: events.names(), once: false, handler });
+        self
+    }
+
+    /// Handles one event as [`Client::once`] does, the first that the server sends.
+    ///
+    /// # Panics
+    /// When the schema of `T` is none.
+    #[track_caller]
+    pub fn once<P: 'static, H: ClientHandler<P>>(mut self, events: impl EventNames, handler: H) -> Self {
+        let handler = handler::registered(handler);
+        self.handlers.push(Given { events: events.names(), once: true, handler });
+        self
+    }
+
+    /// Handles the event that the payload's type [names](Event); otherwise as [`on`](Self::on).
+    ///
+    /// # Panics
+    /// When the schema of `T` is none.
+    #[track_caller]
+    pub fn on_event<P: 'static, H>(self, handler: H) -> Self
+    where
+        H: ClientHandler<P, Payload: Event>,
+    {
+        self.on(H::Payload::NAME, handler)
+    }
+
+    /// Learns of events of this client that the server could not handle, as [`Client::on_error`] does.
+    #[track_caller]
+    pub fn on_error<P: 'static, H>(self, handler: H) -> Self
+    where
+        H: ClientHandler<P, Payload = EventFailed>,
+    {
+        self.on_event(handler)
+    }
+
     async fn run(self) -> Result<Client> {
-        Ok(Client::start(self.socket().await?, self.timeout))
+        let socket = self.socket().await?;
+        Ok(Client::start(socket, self.timeout, self.handlers, self.max_in_flight))
     }
 
     /// The connection without what calls need.
@@ -122,6 +194,8 @@ impl fmt::Debug for Connect {
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("max_message_size", &self.max_message_size)
+            .field("max_in_flight", &self.max_in_flight)
+            .field("events", &self.handlers.iter().flat_map(|given| &given.events).collect::<Vec<_>>())
             .finish()
     }
 }

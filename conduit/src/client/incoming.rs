@@ -3,13 +3,21 @@
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
+use tracing::Instrument;
 
 use super::{
+    WeakClient,
+    host::Host,
     link::{Outgoing, Shared},
     pending::{Failure, Outcome},
 };
-use crate::protocol::{
-    self, ErrorCode, ErrorObject, Id, Invalid, Message, Request, Response, batch_text, error_text, parse,
+use crate::{
+    dispatch::{Entry, Reply, Room, begin},
+    event_failed::EventFailed,
+    events::Event,
+    metrics::CallMetrics,
+    protocol::{self, ErrorCode, ErrorObject, Id, Invalid, Message, Request, Response, error_text, parse},
+    registry::Target,
 };
 
 /// How many answers to the server's own requests may wait for the socket.
@@ -18,14 +26,17 @@ const REPLIES: usize = 256;
 /// The reader's end of a connection: takes each text to where it belongs.
 pub(super) struct Incoming {
     shared: Arc<Shared>,
-    /// Weak, so that the task does not keep the connection of dropped handles open.
-    outgoing: mpsc::WeakUnboundedSender<Outgoing>,
-    replies: Arc<Semaphore>,
+    /// What handlers are lent. Weak, as is the way out: the task does not keep the connection of dropped handles open.
+    client: WeakClient,
+    replies: Replies,
+    /// The metrics are those of servers.
+    metrics: Arc<CallMetrics>,
 }
 
 impl Incoming {
-    pub(super) fn new(shared: Arc<Shared>, outgoing: mpsc::WeakUnboundedSender<Outgoing>) -> Self {
-        Self { shared, outgoing, replies: Arc::new(Semaphore::new(REPLIES)) }
+    pub(super) fn new(shared: Arc<Shared>, outgoing: mpsc::WeakUnboundedSender<Outgoing>, client: WeakClient) -> Self {
+        let replies = Replies { outgoing, slots: Arc::new(Semaphore::new(REPLIES)) };
+        Self { shared, client, replies, metrics: Arc::new(CallMetrics::of_nobody()) }
     }
 
     /// Takes one text. What makes no sense is logged: a server's mistake costs no other call its connection.
@@ -41,11 +52,7 @@ impl Incoming {
             Ok(Message::Response(Response { id, outcome: Err(error) })) if id.is_null() => {
                 self.error_without_id(&error)
             }
-            message => {
-                if let Some(reply) = self.message(message) {
-                    self.reply(reply);
-                }
-            }
+            message => self.reply(Reply::to_single(self.message(message))),
         }
     }
 
@@ -54,23 +61,30 @@ impl Incoming {
             Ok(Message::Response(response)) => response.id.as_u64(),
             _ => None,
         });
-        let replies: Vec<_> = messages.into_iter().filter_map(|message| self.message(message)).collect();
+        let entries: Vec<_> = messages.into_iter().map(|message| self.message(message)).collect();
         if let Some(id) = answered {
             self.shared.pending.fail_rest_of_batch(id);
         }
-        if let Some(reply) = batch_text(replies) {
-            self.reply(reply);
-        }
+        self.reply(Reply::to_batch(entries));
     }
 
     /// Takes one message; returns what to answer, if anything.
-    fn message(&self, message: Result<Message<'_>, Invalid>) -> Option<String> {
+    fn message(&self, message: Result<Message<'_>, Invalid>) -> Entry {
         match message {
             Ok(Message::Response(response)) => self.response(response),
-            Ok(Message::Request(request)) => return request_of_server(&request),
+            Ok(Message::Request(request)) => return self.request(request),
             Err(invalid) => self.invalid(invalid),
         }
-        None
+        Entry::Ended(None)
+    }
+
+    /// What the server asks of this side, or tells it. Handlers start here, in the order in which the events come;
+    /// those that wait go on beside the reader.
+    fn request(&self, request: Request<'_>) -> Entry {
+        let Some(handlers) = self.shared.handlers.find(&request.method) else { return not_handled(&request) };
+        // With the last handle gone the connection is about to close.
+        let Some(client) = self.client.upgrade() else { return Entry::Ended(None) };
+        begin(Target::Event(&handlers), request, &Arc::new(Host(client)), None, &Room::One(usize::MAX), &self.metrics)
     }
 
     fn response(&self, response: Response<'_>) {
@@ -98,9 +112,34 @@ impl Incoming {
         id.as_u64().is_some_and(|id| self.shared.pending.settle(id, outcome))
     }
 
-    fn reply(&self, text: String) {
+    fn reply(&self, reply: Reply) {
+        match reply {
+            Reply::None => {}
+            Reply::Ready(text) => self.replies.send(text),
+            Reply::Pending(pending) => {
+                let replies = self.replies.clone();
+                let answer = async move {
+                    if let (Some(text), _) = pending.finish().await {
+                        replies.send(text);
+                    }
+                };
+                tokio::spawn(answer.in_current_span());
+            }
+        }
+    }
+}
+
+/// The way out for answers to the server's own requests.
+#[derive(Clone)]
+struct Replies {
+    outgoing: mpsc::WeakUnboundedSender<Outgoing>,
+    slots: Arc<Semaphore>,
+}
+
+impl Replies {
+    fn send(&self, text: String) {
         // The reader must not wait for the writer, or two sides that flood each other would both stop reading.
-        let Ok(slot) = Arc::clone(&self.replies).try_acquire_owned() else {
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             tracing::warn!("the server does not read the answers to its requests; one is dropped");
             return;
         };
@@ -111,14 +150,18 @@ impl Incoming {
     }
 }
 
-/// What the server asks of this side. The client has no methods and no event handlers: a request is answered
-/// "method not found", a notification is passed over.
-fn request_of_server(request: &Request<'_>) -> Option<String> {
+/// A request without a handler is answered "method not found", an event without one is passed over.
+fn not_handled(request: &Request<'_>) -> Entry {
     let method = &request.method;
     let Some(id) = &request.id else {
-        tracing::debug!(%method, "notification without a handler");
-        return None;
+        match request.params {
+            Some(params) if method == EventFailed::NAME => {
+                tracing::warn!(%params, "the server could not handle an event of this client");
+            }
+            _ => tracing::debug!(%method, "an event without a handler"),
+        }
+        return Entry::Ended(None);
     };
-    let message = format!("method `{method}` not found: this client has no methods");
-    Some(error_text(id, &ErrorObject::with_code(ErrorCode::MethodNotFound, message)))
+    let message = format!("method `{method}` not found: this client has no handler for it");
+    Entry::Ended(Some(error_text(id, &ErrorObject::with_code(ErrorCode::MethodNotFound, message))))
 }

@@ -16,12 +16,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    WeakClient,
     ending::Ending,
+    handlers::Handlers,
     incoming::Incoming,
     pending::Pending,
     transport::{Close, Frame, Lost, Transport},
 };
-use crate::protocol::request_text;
+use crate::{in_flight::InFlight, protocol::request_text};
 
 /// How many messages may wait for the socket; whoever sends the next one waits for a place.
 const QUEUE: usize = 256;
@@ -41,6 +43,8 @@ pub(super) struct Link {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) pending: Pending,
+    pub(super) handlers: Arc<Handlers>,
+    in_flight: Arc<InFlight>,
     slots: Arc<Semaphore>,
     /// From here on nothing new is sent, and the task has `CLOSE_TIMEOUT` to end.
     closing: CancellationToken,
@@ -59,18 +63,33 @@ pub(super) struct Outgoing {
 }
 
 impl Link {
-    /// Starts the task of a connection.
-    pub(super) fn start(transport: impl Transport) -> Self {
+    /// A connection without its task: what is sent waits for [`run`](Self::run).
+    pub(super) fn new(handlers: Arc<Handlers>, max_in_flight: usize) -> (Self, Queue) {
         let (outgoing, queue) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             pending: Pending::default(),
+            handlers,
+            in_flight: Arc::new(InFlight::new(max_in_flight)),
             slots: Arc::new(Semaphore::new(QUEUE)),
             closing: CancellationToken::new(),
             ended: CancellationToken::new(),
         });
-        let incoming = Incoming::new(Arc::clone(&shared), outgoing.downgrade());
-        tokio::spawn(run(transport, queue, incoming, Task(Arc::clone(&shared))));
-        Self { shared, outgoing, next_id: AtomicU64::new(1) }
+        (Self { shared, outgoing, next_id: AtomicU64::new(1) }, queue)
+    }
+
+    /// Starts the task; `client` is what it lends to handlers.
+    pub(super) fn run(&self, transport: impl Transport, queue: Queue, client: WeakClient) {
+        let incoming = Incoming::new(Arc::clone(&self.shared), self.outgoing.downgrade(), client);
+        tokio::spawn(run(transport, queue, incoming, Task(Arc::clone(&self.shared))));
+    }
+
+    pub(super) fn handlers(&self) -> &Arc<Handlers> {
+        &self.shared.handlers
+    }
+
+    /// The handlers that run.
+    pub(super) fn in_flight(&self) -> &Arc<InFlight> {
+        &self.shared.in_flight
     }
 
     pub(super) fn pending(&self) -> &Pending {
@@ -126,6 +145,8 @@ impl Shared {
         self.pending.close(ending);
         self.slots.close();
         self.closing.cancel();
+        // What they hold goes now: a handler may hold a client, which else would keep what is left of itself.
+        self.handlers.close();
     }
 
     async fn close_timeout(&self) -> Ending {
@@ -150,7 +171,7 @@ async fn run(transport: impl Transport, queue: Queue, incoming: Incoming, task: 
     shared.end(&ending);
 }
 
-type Queue = mpsc::UnboundedReceiver<Outgoing>;
+pub(super) type Queue = mpsc::UnboundedReceiver<Outgoing>;
 
 /// The task's share. Its drop ends the calls, also when the runtime drops the task before it has run.
 struct Task(Arc<Shared>);

@@ -1,4 +1,4 @@
-//! The client: calls, notifications and batches over one connection.
+//! The client: calls, batches and events over one connection.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -6,6 +6,8 @@
 //! | `call.rs`, `batch.rs` | one call and several, as futures |
 //! | `pending.rs` | the calls that wait for their answers |
 //! | `incoming.rs` | what the server sends, and where it goes |
+//! | `handlers.rs`, `handler.rs`, `host.rs` | the handlers of events by name, what one is, and what runs them |
+//! | `stream.rs` | an event as a stream |
 //! | `link.rs`, `ending.rs` | the connection's task, and how it ends |
 //! | `raw.rs` | a connection without JSON-RPC |
 //! | `transport.rs` | the WebSocket beneath |
@@ -14,26 +16,49 @@ mod batch;
 mod call;
 mod connect;
 mod ending;
+mod handler;
+mod handlers;
+mod host;
 mod incoming;
 mod link;
 
 mod pending;
 pub(crate) mod raw;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod transport;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
 
 pub use self::{
     batch::{Answers, Batch, Entry},
     call::PendingCall,
     connect::Connect,
+    handler::ClientHandler,
+    handlers::Subscription,
+    stream::Events,
 };
-use self::{link::Link, transport::Transport};
-use crate::{description::MethodDescription, error::Result, params};
+use self::{
+    handlers::{Given, Handlers},
+    link::Link,
+    transport::Transport,
+};
+use crate::{
+    description::MethodDescription,
+    error::Result,
+    event_failed::EventFailed,
+    events::{Event, EventNames},
+    params,
+    payload::event_text,
+};
 
 /// A connection to a server; a cheap handle.
 ///
@@ -62,8 +87,16 @@ impl Client {
         Connect::new(url.into())
     }
 
-    fn start(transport: impl Transport, timeout: Duration) -> Self {
-        Self { link: Arc::new(Link::start(transport)), timeout }
+    fn start(transport: impl Transport, timeout: Duration, handlers: Vec<Given>, max_in_flight: usize) -> Self {
+        let (link, queue) = Link::new(Handlers::new(handlers), max_in_flight);
+        let client = Self { link: Arc::new(link), timeout };
+        // Last, so that the first event finds a client.
+        client.link.run(transport, queue, client.downgrade());
+        client
+    }
+
+    fn downgrade(&self) -> WeakClient {
+        WeakClient { link: Arc::downgrade(&self.link), timeout: self.timeout }
     }
 
     /// Calls a method: await the call for the answer, as a `T`.
@@ -83,6 +116,48 @@ impl Client {
     /// Dropping the future before it completes sends nothing.
     pub fn notify<P: Serialize>(&self, method: &str, params: P) -> impl Future<Output = Result<()>> + Send + use<P> {
         let text = params::encode(method, &params).map(|params| call::request(method, params.as_deref(), None));
+        self.send_text(method, text)
+    }
+
+    /// Sends an event to the server. Completes when it is in the hands of the writer.
+    ///
+    /// A payload that is neither an object nor an array travels as the only item of an array. An event that the server
+    /// can't handle comes back to [`on_error`](Self::on_error). For an answer, an ack, [`call`](Self::call) it.
+    ///
+    /// # Errors
+    /// `Encode` when the payload can't be written as JSON; `Closed` when the connection has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before it completes sends nothing.
+    pub fn send<T: Serialize + ?Sized>(
+        &self,
+        event: &str,
+        payload: &T,
+    ) -> impl Future<Output = Result<()>> + Send + use<T> {
+        self.send_text(event, event_text(event, payload))
+    }
+
+    /// [Sends](Self::send) the event that the payload's type [names](Event).
+    ///
+    /// ```no_run
+    /// # use conduit::{Client, Event};
+    /// # use schemars::JsonSchema;
+    /// # use serde::{Deserialize, Serialize};
+    /// #[derive(Serialize, Deserialize, JsonSchema, Event)]
+    /// #[event("chat")]
+    /// struct Chat {
+    ///     text: String,
+    /// }
+    ///
+    /// # async fn example(client: Client) -> conduit::Result<()> {
+    /// client.send_event(&Chat { text: "hello".into() }).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn send_event<E: Event>(&self, event: &E) -> impl Future<Output = Result<()>> + Send + use<E> {
+        self.send(E::NAME, event)
+    }
+
+    fn send_text(&self, method: &str, text: Result<String>) -> impl Future<Output = Result<()>> + Send + use<> {
         let (link, method) = (Arc::clone(&self.link), method.to_owned());
         async move {
             let text = text?;
@@ -90,6 +165,92 @@ impl Client {
             link.send(text, None, slot);
             Ok(())
         }
+    }
+
+    /// Handles an event of the server: `client.on("chat", |data: Chat| async move { .. })`.
+    ///
+    /// [`ClientHandler`] says what else a handler may take, and what it may return. The name may be several
+    /// (`["a", "b"]`), or `"*"` for every event that nothing else handles, those apart whose names start with
+    /// `rpc.`. Several handlers of an event all run, one after the other in the order in which they were given. Events
+    /// that come before this is called are not seen; [`Connect::on`] sees all.
+    ///
+    /// Handlers start in the order in which events come. They start in the task that reads from the connection, and go
+    /// on beside it once they wait, so that they may call the server, and so that one that waits long does not hold up
+    /// the next. What must be done in turn is for a [stream](Self::events). A handler that blocks holds up the
+    /// whole connection. Those that run when the connection ends go on to their end.
+    ///
+    /// An event that the server sent as a request is answered with what the handler returns: the first value that
+    /// is not null, or else the first failure. Of other events, a payload that is no `T` (checked against its schema, as
+    /// the server checks arguments), a failure and a panic are logged as warnings with the name of the event and the
+    /// reason, and cost no other handler anything.
+    ///
+    /// A handler that holds a clone of the client keeps the connection open until it is removed, or the
+    /// client closed: let it take the client as a parameter instead.
+    ///
+    /// # Panics
+    /// When the schema of `T` is none, such as one with a pattern that is no regular expression.
+    #[track_caller]
+    pub fn on<P: 'static, H: ClientHandler<P>>(&self, events: impl EventNames, handler: H) -> Subscription {
+        let handler = handler::registered(handler);
+        self.link.handlers().add(Given { events: events.names(), once: false, handler })
+    }
+
+    /// Handles one event, the next of this name or names; otherwise as [`on`](Self::on).
+    ///
+    /// # Panics
+    /// As [`on`](Self::on).
+    #[track_caller]
+    pub fn once<P: 'static, H: ClientHandler<P>>(&self, events: impl EventNames, handler: H) -> Subscription {
+        let handler = handler::registered(handler);
+        self.link.handlers().add(Given { events: events.names(), once: true, handler })
+    }
+
+    /// Handles the event that the payload's type [names](Event); otherwise as [`on`](Self::on).
+    ///
+    /// # Panics
+    /// As [`on`](Self::on).
+    #[track_caller]
+    pub fn on_event<P: 'static, H>(&self, handler: H) -> Subscription
+    where
+        H: ClientHandler<P, Payload: Event>,
+    {
+        self.on(H::Payload::NAME, handler)
+    }
+
+    /// Learns of events of this client that the server could not handle, and why. Without it they are logged as
+    /// warnings.
+    ///
+    /// The server tells of them in the event `rpc.error`, so that this is short for [`on_event`](Self::on_event) with a
+    /// handler of [`EventFailed`].
+    #[track_caller]
+    pub fn on_error<P: 'static, H>(&self, handler: H) -> Subscription
+    where
+        H: ClientHandler<P, Payload = EventFailed>,
+    {
+        self.on_event(handler)
+    }
+
+    /// An event of the server, or several, as a stream: each item is the payload of one, or says why there is none.
+    ///
+    /// ```no_run
+    /// # use conduit::Client;
+    /// # use futures_util::StreamExt;
+    /// # async fn example(client: Client) -> conduit::Result<()> {
+    /// let mut ticks = client.events::<u64>("tick");
+    /// while let Some(tick) = ticks.next().await {
+    ///     println!("{}", tick?);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// [`Events`] says what becomes of events that are not read in time. The names are those of [`on`](Self::on), and
+    /// handlers of the same event run as well.
+    ///
+    /// # Panics
+    /// As [`on`](Self::on).
+    #[track_caller]
+    pub fn events<T: DeserializeOwned + JsonSchema>(&self, events: impl EventNames) -> Events<T> {
+        Events::new(self.clone(), events.names())
     }
 
     /// Starts a [`Batch`]: several calls in one message.
@@ -117,6 +278,18 @@ impl Client {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.link.pending().ending().is_some()
+    }
+}
+
+/// A client that does not keep its connection open.
+struct WeakClient {
+    link: Weak<Link>,
+    timeout: Duration,
+}
+
+impl WeakClient {
+    fn upgrade(&self) -> Option<Client> {
+        Some(Client { link: self.link.upgrade()?, timeout: self.timeout })
     }
 }
 

@@ -96,6 +96,16 @@ impl CallMetrics {
         }
     }
 
+    /// Counts nothing.
+    pub(crate) fn of_nobody() -> Self {
+        Self {
+            outcomes: OUTCOMES.map(|_| Counter::noop()),
+            duration: Histogram::noop(),
+            is_timed: false,
+            panics: Counter::noop(),
+        }
+    }
+
     /// Whether anybody wants to know how long calls take: clocks are not read for nobody.
     pub(crate) fn is_timed(&self) -> bool {
         self.is_timed

@@ -1,0 +1,69 @@
+//! What dispatch must know of a client to run the handlers of its events.
+
+use std::{
+    any::{Any, TypeId},
+    sync::Arc,
+};
+
+use serde::Deserialize;
+
+use super::{Client, pending::Failure};
+use crate::{
+    context::Lend,
+    dispatch::Peer,
+    in_flight::InFlight,
+    method::MethodMeta,
+    protocol::{ErrorObject, Response},
+};
+
+/// The client while one of the server's messages is handled. It is lent to the handlers.
+pub(super) struct Host(pub(super) Client);
+
+impl Lend for Host {
+    fn lend(&self, wanted: TypeId) -> Option<&(dyn Any + Send + Sync)> {
+        (wanted == TypeId::of::<Client>()).then_some(&self.0)
+    }
+}
+
+impl Peer for Host {
+    fn in_flight(&self) -> &Arc<InFlight> {
+        self.0.link.in_flight()
+    }
+
+    /// The server has been chosen by whoever connected.
+    fn may_call(&self, _: &MethodMeta, _: &str) -> Result<(), ErrorObject> {
+        Ok(())
+    }
+
+    /// Nor is it held to a rate: what it floods is its own client.
+    fn may_send(&self, _: usize, _: usize) -> Result<(), ErrorObject> {
+        Ok(())
+    }
+
+    fn settle(&self, response: Response<'_>) -> bool {
+        let outcome = response.outcome.map(ToOwned::to_owned).map_err(Failure::Answered);
+        response.id.as_u64().is_some_and(|id| self.0.link.pending().settle(id, outcome))
+    }
+
+    /// The server learns nothing of it: what does not fit here is for the log of this program.
+    fn event_failed(event: &str, error: &ErrorObject) -> Option<String> {
+        tracing::warn!(event, code = error.code(), "an event of the server could not be handled: {}", explain(error));
+        None
+    }
+}
+
+/// An error with the faults of a payload, each with its place.
+pub(super) fn explain(error: &ErrorObject) -> String {
+    #[derive(Deserialize)]
+    struct Faults {
+        errors: Vec<Fault>,
+    }
+    #[derive(Deserialize)]
+    struct Fault {
+        path: String,
+        message: String,
+    }
+    let Some(Faults { errors }) = error.data_as() else { return error.to_string() };
+    let faults: Vec<String> = errors.into_iter().map(|Fault { path, message }| format!("{path}: {message}")).collect();
+    format!("{error}: {}", faults.join("; "))
+}
