@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use conduit::{Client, ErrorKind, RpcError, RunningServer, methods, rpc};
+use conduit::{Client, CloseCode, ErrorKind, RpcError, RunningServer, methods, rpc};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -183,4 +183,122 @@ async fn the_reason_of_a_refused_login_is_told() {
     let error = Client::connect(format!("ws://{}", server.address())).password("p").await.expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
     assert!(error.to_string().contains("suspended until Friday"), "{error}");
+}
+
+async fn refused(connect: conduit::Connect) -> conduit::Error {
+    connect.await.expect_err("refused")
+}
+
+#[tokio::test]
+async fn a_server_that_is_too_old_is_refused_and_left_in_order() {
+    let (ended, mut ends) = tokio::sync::mpsc::unbounded_channel();
+    let server = builder(methods![add]).password("p").version("1.10.0").on_client_disconnect(
+        move |_: conduit::Connection, end: conduit::Disconnected| {
+            ended.send(end.code.as_u16()).expect("the test listens");
+            async {}
+        },
+    );
+    let server = start(server).await;
+    let connect = || Client::connect(format!("ws://{}", server.address())).password("p");
+    for taken in ["1.10.0", "1.9.3", "1.10.0-rc.1"] {
+        let client = connect().minimum_version(taken).await.expect("new enough");
+        assert_eq!(add::call(&client, 1, 2).await.expect("answered"), 3);
+        client.close().await;
+        assert_eq!(ends.recv().await, Some(1000));
+    }
+    let error = refused(connect().minimum_version("1.11.0")).await;
+    assert_eq!(error.kind(), ErrorKind::Version);
+    let versions = error.version_mismatch().expect("the versions");
+    assert_eq!((versions.needed.as_str(), versions.got.as_deref()), ("1.11.0", Some("1.10.0")));
+    assert!(error.to_string().ends_with("version 1.11.0 or later is needed, not `1.10.0`"), "{error}");
+    assert_eq!(ends.recv().await, Some(1000));
+}
+
+#[tokio::test]
+async fn a_version_that_is_none_is_an_error_on_either_side() {
+    let server = start(builder(methods![add]).open().version("next \"release\"")).await;
+    let connect = || Client::connect(format!("ws://{}", server.address()));
+    let error = refused(connect().minimum_version("0.1.0")).await;
+    assert_eq!(error.kind(), ErrorKind::Version);
+    assert_eq!(error.version_mismatch().expect("the versions").got.as_deref(), Some("next \"release\""));
+    for (connect, setting) in [
+        (connect().minimum_version("one"), "`minimum_version` is `one`"),
+        (connect().version("1.0"), "`version` is `1.0`"),
+    ] {
+        let error = refused(connect).await;
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        assert!(error.to_string().starts_with(setting), "{error}");
+    }
+    let error = builder(methods![]).open().version("1.0\n").build().expect_err("no header holds it");
+    assert!(error.to_string().contains("`version` holds"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_tells_its_version_to_nobody_but_those_who_are_logged_in() {
+    let server = start(builder(methods![add]).password("p").version("2.0.0")).await;
+    let error = refused(Client::connect(format!("ws://{}", server.address())).minimum_version("1.0.0")).await;
+    assert_eq!(error.kind(), ErrorKind::Version);
+    assert_eq!(error.version_mismatch().expect("the versions").got, None);
+    let stranger = connect(&server).await;
+    let told: Value = stranger.call("rpc.login", json!({ "token": "p" })).await.expect("logged in");
+    assert_eq!(told["version"], "2.0.0");
+}
+
+#[tokio::test]
+async fn a_client_tells_its_version_and_learns_which_one_is_needed() {
+    let server = start(builder(methods![add]).password("p").minimum_version("1.2.0")).await;
+    let connect = || Client::connect(format!("ws://{}", server.address())).password("p");
+    let client = connect().version("1.3.0").await.expect("new enough");
+    assert_eq!(add::call(&client, 1, 2).await.expect("answered"), 3);
+    for (connect, got) in [(connect().version("1.1.0"), Some("1.1.0")), (connect(), None)] {
+        let error = refused(connect).await;
+        assert_eq!(error.kind(), ErrorKind::Unauthorized);
+        let versions = error.version_mismatch().expect("the versions");
+        assert_eq!((versions.needed.as_str(), versions.got.as_deref()), ("1.2.0", got));
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_a_hook_refuses_learns_why() {
+    let hook = |_: conduit::Connection| async { Err::<(), _>("the shop is closed") };
+    let server = start(builder(methods![add]).password("p").on_client_connect(hook)).await;
+    let client = Client::connect(format!("ws://{}", server.address())).password("p").await.expect("connected");
+    let end = client.closed().await;
+    assert_eq!((end.code, end.reason.as_str()), (CloseCode::REFUSED, "the shop is closed"));
+    for error in [
+        add::call(&client, 1, 2).await.expect_err("closed"),
+        client.send("chat", "hello").await.expect_err("closed"),
+        client.notify("add", (1, 2)).await.expect_err("closed"),
+    ] {
+        assert!(error.is_closed());
+        assert_eq!((error.close_code(), error.close_reason()), (Some(CloseCode::REFUSED), Some("the shop is closed")));
+        assert!(error.to_string().contains("4003") && error.to_string().contains("the shop is closed"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn calls_that_wait_learn_how_the_connection_ended() {
+    let gate = Arc::new(Gate::default());
+    let server = start(builder(methods![forever]).open().state(Arc::clone(&gate))).await;
+    let client = connect(&server).await;
+    let mut batch = client.batch();
+    batch.call::<()>("forever", ());
+    let call = tokio::spawn({
+        let client = client.clone();
+        async move { forever::call(&client).await }
+    });
+    let batch = tokio::spawn(batch.send());
+    gate.arrived.notified().await;
+    gate.arrived.notified().await;
+    let peer = server.server().connections().pop().expect("connected");
+    peer.disconnect(4321, "enough");
+    let errors =
+        [call.await.expect("no panic").expect_err("closed"), batch.await.expect("no panic").expect_err("closed")];
+    for error in errors {
+        assert_eq!((error.close_code(), error.close_reason()), (Some(4321.into()), Some("enough")), "{error}");
+    }
+    let own = connect(&server).await;
+    own.close().await;
+    assert_eq!(add::call(&own, 1, 2).await.expect_err("closed").close_code(), Some(CloseCode::NORMAL));
+    assert_eq!(own.closed().await.code, CloseCode::NORMAL);
 }

@@ -52,7 +52,10 @@ async fn before_login_only_public_methods_answer_and_the_connection_stays() {
     let error = peer.error("rpc.login", json!({ "token": "wrong" })).await;
     assert_eq!(error, json!({ "code": -32001, "message": "login failed: the token is wrong" }));
     assert_eq!(peer.error("secret", json!([])).await["code"], -32001);
-    assert_eq!(peer.result("rpc.login", json!({ "token": "right" })).await, json!({ "server": "Server" }));
+    assert_eq!(
+        peer.result("rpc.login", json!({ "token": "right" })).await,
+        json!({ "server": "Server", "version": "0.0.0" })
+    );
     assert_eq!(peer.result("secret", json!([])).await, "treasure");
 }
 

@@ -79,7 +79,11 @@ impl ServerBuilder {
         self
     }
 
-    /// The version of the service that discovery tells, yours to choose; `"0.0.0"` by default.
+    /// The version of the service, yours to choose, in visible ASCII; `"0.0.0"` by default.
+    ///
+    /// Discovery tells it, and so does the login: in the header `Conduit-Version` of the answer to an upgrade that
+    /// logged in, and as `version` in the answer of `rpc.login`. Clients that ask for a
+    /// [`minimum_version`](crate::Connect::minimum_version) need it to be a semantic version such as `1.2.0`.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.config.version = version.into();
         self

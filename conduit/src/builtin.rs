@@ -45,7 +45,7 @@ async fn login(
     /// The version that the client is of, such as `1.2.0`.
     version: Option<String>,
 ) -> Result<Login, LoginError> {
-    let done = Login { server: server.name().into() };
+    let done = Login { server: server.name().into(), version: server.config().version.clone() };
     let credentials = Credentials::new(token, version, client.handshake());
     if !client.begin_login() {
         let identity = server.authenticate(credentials).await.map_err(LoginError)?;
@@ -82,6 +82,8 @@ const TAKEN: &str = "this connection is logged in as another identity: log in on
 struct Login {
     /// The name of the server.
     server: String,
+    /// The version of the service.
+    version: String,
 }
 
 /// Why a login was refused.

@@ -200,6 +200,13 @@ impl ServerConfig {
                     .into(),
             );
         }
+        if !fits_a_header(&self.version) {
+            faults.push(
+                "`version` holds other characters than visible ASCII, or spaces at its ends, which a header can't \
+                 carry: choose another, such as \"1.2.0\""
+                    .into(),
+            );
+        }
         if self.open && self.password.is_some() {
             faults.push("`open` is true and a `password` is given: a server without login has no use for it".into());
         }

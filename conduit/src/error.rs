@@ -3,7 +3,10 @@
 
 use std::{error::Error as StdError, fmt};
 
+use serde::Deserialize;
+
 use crate::{
+    close::{Close, CloseCode},
     protocol::{ErrorCode, ErrorObject},
     rpc_error::RpcError,
 };
@@ -21,6 +24,7 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     object: Option<ErrorObject>,
+    close: Option<Close>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -42,6 +46,8 @@ pub enum ErrorKind {
     Connect,
     /// The server refused the login.
     Unauthorized,
+    /// The server is older than this client takes, or did not tell its version: see [`Error::version_mismatch`].
+    Version,
     /// The connection was closed, or lost, before the answer came.
     Closed,
     /// The answer did not come in time.
@@ -58,13 +64,44 @@ pub enum ErrorKind {
     Io,
 }
 
+/// One side is older than the other takes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct VersionMismatch {
+    /// The least version that is taken.
+    pub needed: String,
+    /// The version that was told, which may be no version at all; `None` when none was told.
+    pub got: Option<String>,
+}
+
+impl fmt::Display for VersionMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { needed, got } = self;
+        match got {
+            Some(got) => write!(f, "version {needed} or later is needed, not `{got}`"),
+            None => write!(f, "version {needed} or later is needed, and none was told"),
+        }
+    }
+}
+
+impl StdError for VersionMismatch {}
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), object: None, source: None }))
+        Self(Box::new(Inner { kind, message: message.into(), object: None, close: None, source: None }))
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn with_object(mut self, object: ErrorObject) -> Self {
+        self.0.object = Some(object);
+        self
+    }
+
+    pub(crate) fn with_close(mut self, close: Close) -> Self {
+        self.0.close = Some(close);
         self
     }
 
@@ -111,6 +148,28 @@ impl Error {
         self.kind() == ErrorKind::Closed
     }
 
+    /// Of an error of kind [`Closed`](ErrorKind::Closed) that a client met, the code that the connection was closed
+    /// with: the server's, 1000 when this client closed it, 1006 when it was lost without a close frame. A
+    /// [`CloseCode`] says which of them are worth a new attempt.
+    #[must_use]
+    pub fn close_code(&self) -> Option<CloseCode> {
+        self.0.close.as_ref().map(|close| close.code)
+    }
+
+    /// The reason that came with [`close_code`](Self::close_code); empty when none did.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<&str> {
+        self.0.close.as_ref().map(|close| &*close.reason)
+    }
+
+    /// The versions, when one side is older than the other takes: the server than
+    /// [`Connect::minimum_version`](crate::Connect::minimum_version), or this client than
+    /// [`ServerBuilder::minimum_version`](crate::ServerBuilder::minimum_version).
+    #[must_use]
+    pub fn version_mismatch(&self) -> Option<&VersionMismatch> {
+        self.0.source.as_ref()?.downcast_ref()
+    }
+
     /// Whether the answer did not come in time, or the server gave the call up for taking too long; it may have run.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
@@ -127,9 +186,7 @@ impl Error {
 /// A server's answer as a client's error.
 impl From<ErrorObject> for Error {
     fn from(object: ErrorObject) -> Self {
-        let mut error = Self::new(ErrorKind::Rpc, object.to_string());
-        error.0.object = Some(object);
-        error
+        Self::new(ErrorKind::Rpc, object.to_string()).with_object(object)
     }
 }
 

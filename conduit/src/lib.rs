@@ -306,7 +306,7 @@ pub use config::{Password, ServerConfig, SlowClients};
 pub use connection::{Connection, ConnectionId, Counters};
 pub use context::{Call, State};
 pub use description::MethodDescription;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, VersionMismatch};
 pub use event_failed::EventFailed;
 pub use events::{Ack, Event, EventHandler, EventNames};
 pub use hook::{Hook, HookDescriptor, HookMeta, Moment, Occasion};

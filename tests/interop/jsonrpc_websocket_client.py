@@ -38,7 +38,7 @@ async def main():
     listener = await server.ws_connect()
     assert server._client.protocol == "jsonrpc"
     assert failure(await refused(server.user.list()))[0] == -32001
-    assert await server.rpc.login(TOKEN) == {"server": "Users"}
+    assert await server.rpc.login(TOKEN) == {"server": "Users", "version": "1.0.0"}
     assert await server.user.list(limit=1)
     await server.close()
     await listener

@@ -2,13 +2,16 @@
 
 use std::{fmt, future::IntoFuture, path::PathBuf, pin::Pin, time::Duration};
 
+use semver::Version;
+
 use super::{
     Client, ClientHandler, handler,
     handlers::Given,
     transport::{self, Target, WebSocket},
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    auth::VERSION_HEADER,
+    error::{Error, ErrorKind, Result, VersionMismatch},
     event_failed::EventFailed,
     events::{Event, EventNames},
 };
@@ -16,8 +19,13 @@ use crate::{
 /// A connection to be made: await it to connect.
 ///
 /// # Errors
-/// `Connect` when the URL, the password, a header or the root certificate can't be used, or the server is not reached, not in time, or
-/// no WebSocket; `Unauthorized` when it refuses the login.
+/// `Connect` when the URL, the password, a version, a header or the root certificate can't be used, or the server is
+/// not reached, not in time, or no WebSocket; `Unauthorized` when it refuses the login; `Version` when it is older than
+/// [`minimum_version`](Self::minimum_version).
+///
+/// A server's [connect hook](crate::ServerBuilder::on_client_connect) runs when the connection is there: a client that it
+/// refuses connects, and is closed with 4003 right after. [`Client::closed`] tells, and so does the error of the first
+/// call, by its [`close_code`](Error::close_code) and [`close_reason`](Error::close_reason).
 ///
 /// # Cancel safety
 /// Dropping the future while it connects leaves nothing behind.
@@ -26,6 +34,8 @@ use crate::{
 pub struct Connect {
     url: String,
     password: Option<String>,
+    version: Option<String>,
+    minimum_version: Option<String>,
     headers: Vec<(String, String)>,
     root_certificate: Option<PathBuf>,
     timeout: Duration,
@@ -40,6 +50,8 @@ impl Connect {
         Self {
             url,
             password: None,
+            version: None,
+            minimum_version: None,
             headers: Vec::new(),
             root_certificate: None,
             timeout: Duration::from_secs(30),
@@ -53,6 +65,24 @@ impl Connect {
     /// The password of the server, sent as `Authorization: Bearer`; visible ASCII. None by default.
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(password.into());
+        self
+    }
+
+    /// The version that this client is of, as a semantic version such as `"1.2.0"`, for servers that ask for a
+    /// [`minimum_version`](crate::ServerBuilder::minimum_version). None by default.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// The least version that the server may be of, as a semantic version such as `"1.2.0"`; any by default.
+    ///
+    /// A server that is older, or whose version is none, is refused with an error of kind
+    /// [`Version`](ErrorKind::Version), and the connection closed. A server tells its
+    /// [version](crate::ServerBuilder::version) to who logs in while connecting: with a [password](Self::password) or an
+    /// `Authorization` header, or on a server that is open. One that tells none is refused as well.
+    pub fn minimum_version(mut self, version: impl Into<String>) -> Self {
+        self.minimum_version = Some(version.into());
         self
     }
 
@@ -154,22 +184,62 @@ impl Connect {
         Ok(Client::start(socket, self.timeout, self.handlers, self.max_in_flight))
     }
 
-    /// The connection without what calls need.
+    /// The connection without what calls need, to a server that is new enough.
     pub(super) async fn socket(&self) -> Result<WebSocket> {
+        let needed =
+            self.minimum_version.as_deref().map(|version| parse_version("minimum_version", version)).transpose()?;
         let target = Target::new(
             &self.url,
             self.password.as_deref(),
-            &self.headers,
+            &self.all_headers()?,
             self.root_certificate.as_deref(),
             self.max_message_size,
         )?;
-        match tokio::time::timeout(self.connect_timeout, transport::connect(&target)).await {
-            Ok(connected) => connected,
+        let (transport, version) = match tokio::time::timeout(self.connect_timeout, transport::connect(&target)).await {
+            Ok(connected) => connected?,
             Err(_) => {
                 let message = format!("can't connect to {target}: no answer within {:?}", self.connect_timeout);
-                Err(Error::new(ErrorKind::Connect, message))
+                return Err(Error::new(ErrorKind::Connect, message));
             }
+        };
+        match needed.map(|needed| check_version(&needed, version)) {
+            Some(Err(mismatch)) => {
+                // No handler sees what the server sends until it has taken its leave.
+                Client::start(transport, self.timeout, Vec::new(), self.max_in_flight).close().await;
+                Err(too_old(&target, mismatch))
+            }
+            Some(Ok(())) | None => Ok(transport),
         }
+    }
+
+    /// The headers that were given, which win, behind those that other settings make.
+    fn all_headers(&self) -> Result<Vec<(String, String)>> {
+        let version = self.version.as_deref().map(|version| parse_version("version", version)).transpose()?;
+        let version = version.map(|version| (VERSION_HEADER.to_owned(), version.to_string()));
+        Ok(version.into_iter().chain(self.headers.iter().cloned()).collect())
+    }
+}
+
+fn parse_version(setting: &str, version: &str) -> Result<Version> {
+    version.parse().map_err(|error| {
+        let message = format!("`{setting}` is `{version}`, which is no semantic version such as 1.2.0: {error}");
+        Error::new(ErrorKind::Connect, message).with_source(error)
+    })
+}
+
+fn too_old(target: &Target, mismatch: VersionMismatch) -> Error {
+    let hint = match mismatch.got {
+        Some(_) => "",
+        None => "; a server tells it to clients that log in while they connect",
+    };
+    Error::new(ErrorKind::Version, format!("the server at {target} is refused: {mismatch}{hint}")).with_source(mismatch)
+}
+
+/// Checks the version that a server told against the least that is taken.
+fn check_version(needed: &Version, told: Option<String>) -> Result<(), VersionMismatch> {
+    match told.as_deref().map(Version::parse) {
+        Some(Ok(version)) if version >= *needed => Ok(()),
+        _ => Err(VersionMismatch { needed: needed.to_string(), got: told }),
     }
 }
 
@@ -189,6 +259,8 @@ impl fmt::Debug for Connect {
         f.debug_struct("Connect")
             .field("url", &self.url)
             .field("password", &self.password.as_ref().map(|_| ".."))
+            .field("version", &self.version)
+            .field("minimum_version", &self.minimum_version)
             .field("headers", &headers)
             .field("root_certificate", &self.root_certificate)
             .field("timeout", &self.timeout)

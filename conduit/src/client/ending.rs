@@ -3,7 +3,10 @@
 use std::fmt;
 
 use super::transport::Close;
-use crate::error::{Error, ErrorKind};
+use crate::{
+    close::{self, CloseCode},
+    error::{Error, ErrorKind},
+};
 
 /// How a connection ended.
 #[derive(Debug, Clone)]
@@ -19,13 +22,27 @@ pub(super) enum Ending {
 impl Ending {
     /// The error of what was not sent any more.
     pub(super) fn not_sent(&self, what: impl fmt::Display) -> Error {
-        Error::new(ErrorKind::Closed, format!("{what} was not sent: the connection is closed: {self}"))
+        self.error(format!("{what} was not sent: the connection is closed: {self}"))
     }
 
     /// The error of what was sent and will not be answered.
     pub(super) fn not_answered(&self, what: impl fmt::Display) -> Error {
-        let message = format!("the connection closed before {what} was answered: {self}; the call may have run");
-        Error::new(ErrorKind::Closed, message)
+        self.error(format!("the connection closed before {what} was answered: {self}; the call may have run"))
+    }
+
+    fn error(&self, message: String) -> Error {
+        Error::new(ErrorKind::Closed, message).with_close(self.close())
+    }
+
+    /// Code and reason, as a server's disconnect hook would read them.
+    pub(super) fn close(&self) -> close::Close {
+        match self {
+            Self::ByUs => close::Close::new(CloseCode::NORMAL, self.to_string()),
+            Self::ByServer(close) => {
+                close::Close::new(close.code().map_or(CloseCode::NO_STATUS, CloseCode::from), close.reason().to_owned())
+            }
+            Self::Lost(why) => close::Close::new(CloseCode::ABNORMAL, why.clone()),
+        }
     }
 }
 

@@ -126,6 +126,12 @@ impl Link {
         }
     }
 
+    /// Waits until the task is gone.
+    pub(super) async fn ended(&self) -> Ending {
+        self.shared.ended.cancelled().await;
+        self.shared.pending.ending().expect("a task that goes leaves an ending")
+    }
+
     /// Closes the connection; returns when the server has done its part, or has not in `CLOSE_TIMEOUT`.
     pub(super) async fn close(&self) {
         self.shared.end(&Ending::ByUs);

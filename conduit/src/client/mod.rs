@@ -56,6 +56,7 @@ use crate::{
     error::Result,
     event_failed::EventFailed,
     events::{Event, EventNames},
+    lifecycle::Disconnected,
     params,
     payload::event_text,
 };
@@ -272,6 +273,16 @@ impl Client {
     /// Once polled, the connection closes also when the future is dropped.
     pub async fn close(&self) {
         self.link.close().await;
+    }
+
+    /// Waits until the connection has ended, and says how: by the code and the reason of the server's close frame, 1000
+    /// when this side closed it, 1006 when it was lost without one.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn closed(&self) -> Disconnected {
+        let close = self.link.ended().await.close();
+        Disconnected { code: close.code, reason: close.reason.into_owned() }
     }
 
     /// Whether the connection has ended, or is being closed.

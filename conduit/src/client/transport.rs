@@ -70,8 +70,8 @@ const READ_BUFFER: usize = 8 * 1024;
 /// How much is collected before it is written without waiting for the flush.
 const WRITE_BUFFER: usize = 64 * 1024;
 
-/// Connects and logs in.
-pub(super) async fn connect(target: &Target) -> Result<WebSocket> {
+/// Connects and logs in. Beside the connection, the version that the server told, if it told one.
+pub(super) async fn connect(target: &Target) -> Result<(WebSocket, Option<String>)> {
     let socket = TcpStream::connect(target.address()).await.map_err(|error| target.unreachable(error))?;
     // Small messages leave at once, not when the last one was acknowledged.
     socket.set_nodelay(true).map_err(|error| target.unreachable(error))?;
@@ -85,7 +85,7 @@ pub(super) async fn connect(target: &Target) -> Result<WebSocket> {
         .max_message_size(Some(target.max_message_size()))
         .max_frame_size(Some(target.max_message_size()));
     match client_async_with_config(target.request(), socket, Some(config)).await {
-        Ok((socket, _response)) => Ok(WebSocket(socket)),
+        Ok((socket, response)) => Ok((WebSocket(socket), handshake::version(&response))),
         Err(error) => Err(target.refused(error)),
     }
 }
@@ -199,6 +199,14 @@ impl Close {
     /// How the connection ended.
     pub(super) fn into_disconnected(self) -> Disconnected {
         Disconnected { code: self.code.map_or(CloseCode::NO_STATUS, CloseCode::from), reason: self.reason }
+    }
+
+    pub(super) fn code(&self) -> Option<u16> {
+        self.code
+    }
+
+    pub(super) fn reason(&self) -> &str {
+        &self.reason
     }
 }
 

@@ -32,7 +32,7 @@ use axum::{
 
 pub(crate) use self::{listen::serve, tls::Tls};
 use crate::{
-    auth::{Credentials, Identity, Refusal, bearer},
+    auth::{Credentials, Identity, Refusal, VERSION_HEADER, bearer},
     handshake::{Handshake, Headers},
     metrics::Cause,
     protocol::{Id, error_text},
@@ -111,7 +111,7 @@ async fn turned_away(server: &Server, headers: &HeaderMap) -> Option<Response> {
 }
 
 /// The header in which a client tells its version.
-const VERSION: HeaderName = HeaderName::from_static("conduit-version");
+const VERSION: HeaderName = HeaderName::from_static(VERSION_HEADER);
 
 /// How many seconds a client should stay away from a server that can't take it.
 const COME_BACK_AFTER: &str = "5";

@@ -9,7 +9,7 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::{
-        HeaderMap, StatusCode,
+        HeaderMap, HeaderValue, StatusCode,
         header::{SEC_WEBSOCKET_PROTOCOL, UPGRADE},
     },
     response::{IntoResponse, Response},
@@ -28,7 +28,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{ServerState, buffered::Buffered, handshake, login, refused, turned_away, unavailable};
+use super::{ServerState, VERSION, buffered::Buffered, handshake, login, refused, turned_away, unavailable};
 use crate::{
     close::{Close, CloseCode},
     config::ServerConfig,
@@ -69,6 +69,12 @@ pub(super) async fn upgrade(State(server): ServerState, mut request: Request) ->
         Ok(identity) => identity,
         Err(refusal) => return refused(&refusal),
     };
+    // Only to those who are logged in: which version runs is nobody else's business.
+    if identity.is_some()
+        && let Ok(version) = HeaderValue::from_str(&server.config().version)
+    {
+        response.headers_mut().insert(VERSION, version);
+    }
     let Some(seat) = server.seat(identity.is_some()) else {
         return unavailable("the server has as many connections as it may have");
     };

@@ -11,7 +11,8 @@ use tokio_tungstenite::tungstenite::{
 
 use super::tls::Tls;
 use crate::{
-    error::{Error, ErrorKind, Result},
+    auth::VERSION_HEADER,
+    error::{Error, ErrorKind, Result, VersionMismatch},
     protocol::ErrorObject,
 };
 
@@ -77,21 +78,25 @@ impl Target {
     pub(super) fn refused(&self, error: tungstenite::Error) -> Error {
         match error {
             tungstenite::Error::Http(response) if response.status() == StatusCode::UNAUTHORIZED => {
-                Error::new(ErrorKind::Unauthorized, self.unauthorized(reason(&response).as_deref()))
+                self.unauthorized(refusal(&response))
             }
             tungstenite::Error::Http(response) => connect_error(format!("{} answered {}", self.url, status(&response))),
             error => connect_error(format!("{} is no WebSocket: {error}", self.url)).with_source(error),
         }
     }
 
-    fn unauthorized(&self, reason: Option<&str>) -> String {
+    fn unauthorized(&self, refusal: Option<ErrorObject>) -> Error {
         let what_to_do = match self.request.headers().contains_key(AUTHORIZATION) {
             true => "the password, or the `Authorization` header, is not the server's",
             false => "give the password: `Client::connect(url).password(..)`",
         };
-        match reason {
-            Some(reason) => format!("{} refused the login (status 401): {reason}", self.url),
-            None => format!("{} refused the login (status 401): {what_to_do}", self.url),
+        let why = refusal.as_ref().map_or(what_to_do, ErrorObject::message);
+        let message = format!("{} refused the login (status 401): {why}", self.url);
+        let error = Error::new(ErrorKind::Unauthorized, message);
+        let Some(refusal) = refusal else { return error };
+        match refusal.data_as::<VersionMismatch>() {
+            Some(versions) => error.with_source(versions).with_object(refusal),
+            None => error.with_object(refusal),
         }
     }
 }
@@ -104,13 +109,18 @@ impl fmt::Display for Target {
 }
 
 /// Why a server of this kind refuses a login: its answer is a response of JSON-RPC.
-fn reason(response: &Response) -> Option<String> {
+fn refusal(response: &Response) -> Option<ErrorObject> {
     #[derive(serde::Deserialize)]
     struct Refusal {
         error: ErrorObject,
     }
-    let refusal: Refusal = serde_json::from_slice(response.body().as_deref()?).ok()?;
-    Some(refusal.error.message().to_owned())
+    let Refusal { error } = serde_json::from_slice(response.body().as_deref()?).ok()?;
+    Some(error)
+}
+
+/// The version that the server told. One that is no text counts as told: it is refused where a version is needed.
+pub(super) fn version(response: &Response) -> Option<String> {
+    Some(String::from_utf8_lossy(response.headers().get(VERSION_HEADER)?.as_bytes()).into_owned())
 }
 
 fn connect_error(message: String) -> Error {
