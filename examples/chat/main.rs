@@ -10,12 +10,15 @@ mod names;
 mod room;
 mod terminal;
 
-use std::future::ready;
+use std::{future::ready, time::Duration};
 
 use conduit::{Connection, Credentials, Identity, Server, on_client_connect, on_client_disconnect};
 use history::History;
 use names::Names;
-use terminal::{Heard, Terminal};
+use terminal::Terminal;
+
+/// What a line takes to arrive at most.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -81,29 +84,24 @@ async fn conversation() -> Result {
     show("bob", &mut bob, 1).await?;
     bob.enter("hello ada, and goodbye").await?;
     show("ada", &mut ada, 1).await?;
-    bob.close().await?;
+    bob.close().await;
     show("ada", &mut ada, 1).await?;
 
     let mut cleo = Terminal::join(&url, "cleo", "lobby").await?;
     show("cleo", &mut cleo, 3).await?;
-    if let Err(refusal) = Terminal::join(&url, "ada", "lobby").await?.hear().await {
+    if let Err(refusal) = Terminal::join(&url, "ada", "lobby").await {
         println!("a second ada: {refusal}");
     }
-    cleo.close().await?;
-    ada.close().await?;
+    cleo.close().await;
+    ada.close().await;
     Ok(server.stop().await?)
 }
 
 /// Prints the next lines that somebody reads.
 async fn show(who: &str, terminal: &mut Terminal, lines: usize) -> Result {
-    let mut left = lines;
-    while left > 0 {
-        match terminal.hear().await? {
-            Heard::Line(line) => println!("{who:>4} reads  {line}"),
-            Heard::Nothing => continue,
-            Heard::End => return Err("the server closed the connection".into()),
-        }
-        left -= 1;
+    for _ in 0..lines {
+        let line = tokio::time::timeout(PATIENCE, terminal.read()).await?;
+        println!("{who:>4} reads  {line}");
     }
     Ok(())
 }

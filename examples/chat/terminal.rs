@@ -1,16 +1,10 @@
-//! The terminal client: JSON-RPC messages over a WebSocket, one by one, as any client in any language does it.
+//! The terminal client: events of the server become lines to read, lines that are typed become calls.
 
 use std::io::{BufRead, stdin};
 
-use conduit::{
-    Event, Id,
-    protocol::{Incoming, Message as Rpc, Request, Response, parse, request_text},
-};
-use futures_util::{SinkExt, StreamExt};
-use serde::Serialize;
-use serde_json::{from_str, json};
-use tokio::{net::TcpStream, sync::mpsc};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use conduit::{Client, Event};
+use serde_json::json;
+use tokio::sync::mpsc;
 
 use crate::{
     Result,
@@ -19,44 +13,37 @@ use crate::{
 
 /// One who is in a room.
 pub struct Terminal {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    client: Client,
     room: String,
-    /// Calls that wait for their answers.
-    waiting: usize,
-}
-
-/// What came of a message of the server.
-pub enum Heard {
-    /// A line to show.
-    Line(String),
-    /// Nothing to show.
-    Nothing,
-    /// The server has closed the connection.
-    End,
+    /// What the handlers of events write, and the answers to what was typed.
+    writer: mpsc::UnboundedSender<String>,
+    lines: mpsc::UnboundedReceiver<String>,
 }
 
 /// Shows what is said in a room, and says what is typed, up to the end of the input.
 pub async fn run(url: &str, name: &str, room: &str) -> Result {
     let mut terminal = Terminal::join(url, name, room).await?;
-    let mut input = lines();
+    let client = terminal.client.clone();
+    let mut input = typed();
     loop {
         tokio::select! {
-            heard = terminal.hear() => match heard? {
-                Heard::Line(line) => println!("{line}"),
-                Heard::Nothing => {}
-                Heard::End => return Err("the server closed the connection".into()),
-            },
-            // Calls run side by side; what is said keeps its order because each waits for the one before.
-            line = input.recv(), if terminal.waiting == 0 => match line {
+            // First: what was said before the connection closed is shown.
+            biased;
+            line = terminal.read() => println!("{line}"),
+            end = client.closed() => return Err(format!("the server closed the connection: {}", end.reason).into()),
+            // What is said keeps its order because each waits for the one before.
+            line = input.recv() => match line {
                 Some(line) => terminal.enter(&line).await?,
-                None => return terminal.close().await,
+                None => break,
             },
         }
     }
+    terminal.close().await;
+    Ok(())
 }
 
 /// The lines of the input, from a thread that the end of the program does not wait for.
-fn lines() -> mpsc::Receiver<String> {
+fn typed() -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(1);
     std::thread::spawn(move || {
         let lines = stdin().lock().lines();
@@ -66,81 +53,83 @@ fn lines() -> mpsc::Receiver<String> {
 }
 
 impl Terminal {
-    /// Connects, logs in, and enters the room. The answers are yet to be heard.
+    /// Connects, and enters the room.
     pub async fn join(url: &str, name: &str, room: &str) -> Result<Self> {
-        let (socket, _) = connect_async(url).await?;
-        let mut terminal = Self { socket, room: room.to_owned(), waiting: 0 };
-        terminal.send("rpc.login", &json!({ "token": name })).await?;
-        terminal.send("room.join", &json!({ "room": room })).await?;
+        let (writer, lines) = mpsc::unbounded_channel();
+        let client = Client::connect(url)
+            .password(name)
+            .on_event(writing(&writer, |said: Said| format!("{}: {}", said.name, said.text)))
+            .on_event(writing(&writer, |joined: Joined| format!("* {} joined", joined.name)))
+            .on_event(writing(&writer, |left: Left| format!("* {} left", left.name)))
+            .await?;
+        let terminal = Self { client, room: room.to_owned(), writer, lines };
+        // A name that is taken is refused once the connection is there, so that this call learns it.
+        let here = terminal.who("room.join").await.map_err(|error| match error.close_reason() {
+            Some(reason) => reason.to_owned(),
+            None => error.to_string(),
+        })?;
+        terminal.write(&here);
         Ok(terminal)
     }
 
     /// Takes a line that was typed: `/here` asks who is here, any other is said.
-    pub async fn enter(&mut self, line: &str) -> Result {
-        match line.trim() {
-            "" => Ok(()),
-            "/here" => self.send("room.here", &json!({ "room": self.room })).await,
-            text => self.send(Say::NAME, &Say { room: self.room.clone(), text: text.to_owned() }).await,
-        }
-    }
-
-    /// Sends a call whose id is the name of the method, so that the answer tells what it answers.
-    async fn send(&mut self, method: &str, params: &impl Serialize) -> Result {
-        let text = request_text(method, Some(params), Some(&Id::from(method)))?;
-        self.waiting += 1;
-        Ok(self.socket.send(Message::text(text)).await?)
-    }
-
-    /// The next message of the server. Loses nothing when it is dropped.
-    pub async fn hear(&mut self) -> Result<Heard> {
-        match self.socket.next().await.transpose()? {
-            Some(Message::Text(text)) => match parse(&text) {
-                Incoming::Single(Ok(Rpc::Request(event))) => self.event(&event),
-                Incoming::Single(Ok(Rpc::Response(answer))) => self.answer(&answer),
-                _ => Err(format!("this is no message: {text}").into()),
+    pub async fn enter(&self, line: &str) -> Result {
+        let answer = match line.trim() {
+            "" => return Ok(()),
+            "/here" => self.who("room.here").await.map(Some),
+            text => {
+                let say = Say { room: self.room.clone(), text: text.to_owned() };
+                self.client.call::<i64>(Say::NAME, &say).await.map(|_| None)
+            }
+        };
+        match answer {
+            Ok(None) => {}
+            Ok(Some(line)) => self.write(&line),
+            Err(error) => match error.object() {
+                Some(refusal) => {
+                    let data = refusal.data().map_or("", |data| data.get());
+                    self.write(&format!("! {} {data}", refusal.message()));
+                }
+                None => return Err(error.into()),
             },
-            Some(_) => Ok(Heard::Nothing),
-            None => Ok(Heard::End),
         }
+        Ok(())
     }
 
-    fn event(&self, event: &Request<'_>) -> Result<Heard> {
-        let params = event.params.map_or("null", |params| params.get());
-        Ok(match &*event.method {
-            Said::NAME => {
-                let Said { name, text, .. } = from_str(params)?;
-                line(&format!("{name}: {text}"))
-            }
-            Joined::NAME => line(&format!("* {} joined", from_str::<Joined>(params)?.name)),
-            Left::NAME => line(&format!("* {} left", from_str::<Left>(params)?.name)),
-            _ => Heard::Nothing,
-        })
+    async fn who(&self, method: &str) -> conduit::Result<String> {
+        let names: Vec<String> = self.client.call(method, json!({ "room": self.room })).await?;
+        Ok(format!("* here: {}", names.join(", ")))
     }
 
-    fn answer(&mut self, answer: &Response<'_>) -> Result<Heard> {
-        self.waiting = self.waiting.saturating_sub(1);
-        match (answer.id.as_str(), &answer.outcome) {
-            (Some("room.join" | "room.here"), Ok(names)) => {
-                Ok(line(&format!("* here: {}", from_str::<Vec<String>>(names.get())?.join(", "))))
-            }
-            (_, Ok(_)) => Ok(Heard::Nothing),
-            (Some("rpc.login" | "room.join"), Err(error)) => Err(error.message().into()),
-            (_, Err(error)) => {
-                let data = error.data().map_or("", |data| data.get());
-                Ok(line(&format!("! {} {data}", error.message())))
-            }
-        }
+    /// The next line to show.
+    pub async fn read(&mut self) -> String {
+        self.lines.recv().await.expect("this terminal can write itself")
+    }
+
+    fn write(&self, line: &str) {
+        self.writer.send(safe(line)).expect("this terminal can read itself");
     }
 
     /// Says goodbye.
-    pub async fn close(mut self) -> Result {
-        self.socket.close(None).await?;
-        while self.socket.next().await.is_some_and(|message| message.is_ok()) {}
-        Ok(())
+    pub async fn close(self) {
+        self.client.close().await;
+    }
+}
+
+/// A handler that makes a line of an event. It waits for nothing, so that lines keep the order of the events.
+fn writing<E: Event>(
+    writer: &mpsc::UnboundedSender<String>,
+    line: fn(E) -> String,
+) -> impl Fn(E) -> std::future::Ready<()> + Send + Sync + use<E> {
+    let writer = writer.clone();
+    move |event| {
+        // The reader is gone when the terminal is, and the connection with it.
+        let _ = writer.send(safe(&line(event)));
+        std::future::ready(())
     }
 }
 
 /// A line that is safe to show: others must not steer the terminal.
-fn line(text: &str) -> Heard {
-    Heard::Line(text.replace(char::is_control, " "))
+fn safe(line: &str) -> String {
+    line.replace(char::is_control, " ")
 }
