@@ -30,7 +30,7 @@ use crate::{
     protocol::Limits,
     raw::{self, Route},
     registry::Registry,
-    server::{Server, States},
+    server::{Parts, Server, States},
     transport::Tls,
 };
 
@@ -575,7 +575,7 @@ impl ServerBuilder {
             call_timeout: config.call_timeout,
             metrics: Arc::new(Metrics::default()),
         };
-        Ok(Server::assemble(config, auth, tls, states, dispatcher, discovery, hooks, raw_routes))
+        Ok(Server::assemble(Parts { config, auth, tls, states, dispatcher, discovery, hooks, raw_routes }))
     }
 }
 

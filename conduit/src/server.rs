@@ -86,6 +86,18 @@ pub(crate) struct Inner {
     pub(crate) terms: Arc<Terms>,
 }
 
+/// What a server is made of.
+pub(crate) struct Parts {
+    pub(crate) config: ServerConfig,
+    pub(crate) auth: Auth,
+    pub(crate) tls: Option<Tls>,
+    pub(crate) states: States,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) discovery: Discovery,
+    pub(crate) hooks: Hooks,
+    pub(crate) raw_routes: Vec<Route>,
+}
+
 /// State by its type.
 pub(crate) type States = HashMap<TypeId, Box<dyn Any + Send + Sync>>;
 
@@ -248,16 +260,8 @@ impl Lend for Server {
 
 impl Server {
     /// A server of parts that were checked to fit together.
-    pub(crate) fn assemble(
-        config: ServerConfig,
-        auth: Auth,
-        tls: Option<Tls>,
-        states: States,
-        dispatcher: Dispatcher,
-        discovery: Discovery,
-        hooks: Hooks,
-        raw_routes: Vec<Route>,
-    ) -> Self {
+    pub(crate) fn assemble(parts: Parts) -> Self {
+        let Parts { config, auth, tls, states, dispatcher, discovery, hooks, raw_routes } = parts;
         let metrics = Arc::clone(&dispatcher.metrics);
         let capacity = Arc::new(Capacity::new(config.max_connections, config.max_unauthenticated));
         let terms = Arc::new(Terms {
