@@ -39,7 +39,7 @@ const transport = new WebSocketTransport(url);
 const client = new Client(new RequestManager([transport]));
 await fact("openrpc_ws: logs in by a call, for the transport has no headers", async () => {
   assert.equal((await failure(client.request({ method: "user.list" }, noTimeout))).code, -32001);
-  assert.deepEqual(await client.request({ method: "rpc.login", params: [token] }, noTimeout), { server: "Users" });
+  assert.deepEqual(await client.request({ method: "rpc.login", params: [token] }, noTimeout), { server: "Users", version: "1.0.0" });
 });
 const unexpected = [];
 client.onNotification((notification) => unexpected.push(notification));

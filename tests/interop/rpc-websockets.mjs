@@ -32,7 +32,7 @@ await fact("rpcws: logs in with its own `login`", async () => {
   const late = await connect({});
   assert.equal((await failure(late.call("user.list"))).code, -32001);
   assert.equal((await failure(late.login({ token: "wrong" }))).code, -32001);
-  assert.deepEqual(await late.login({ token }), { server: "Users" });
+  assert.deepEqual(await late.login({ token }), { server: "Users", version: "1.0.0" });
   assert(Array.isArray(await late.call("user.list")));
   await close(late);
 });
