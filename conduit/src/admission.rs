@@ -1,7 +1,6 @@
 //! A connection's way through a server: a place, a login, hooks, its session, hooks again.
 
 use std::{
-    ops::Deref,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -107,22 +106,14 @@ impl Server {
     }
 
     /// Serves a socket until it ends; `identity` is who its upgrade logged in.
-    pub(crate) async fn accept<T, S>(self, connection: Connection, identity: Option<Identity>, socket: Box<S>)
-    where
-        T: Deref<Target = str>,
-        S: Socket<T>,
-    {
+    pub(crate) async fn accept<S: Socket>(self, connection: Connection, identity: Option<Identity>, socket: Box<S>) {
         let span = span(&connection);
         let tracker = self.0.sessions.clone();
         tracker.track_future(self.serve(connection, identity, socket)).instrument(span).await;
     }
 
     /// What only the beginning and the end of a connection need is in boxes, so that an idle one does not hold it.
-    async fn serve<T, S>(self, connection: Connection, identity: Option<Identity>, socket: Box<S>)
-    where
-        T: Deref<Target = str>,
-        S: Socket<T>,
-    {
+    async fn serve<S: Socket>(self, connection: Connection, identity: Option<Identity>, socket: Box<S>) {
         tracing::debug!("connected");
         self.0.hub.add(connection.clone());
         let mut open = self.0.metrics.open();

@@ -385,7 +385,8 @@ impl ServerBuilder {
         self
     }
 
-    /// The most bytes that are read from a connection at a time; 64 KiB by default. An idle connection holds far less.
+    /// The most bytes that are read from a connection at a time; 64 KiB by default, 512 at the least. The buffer is one
+    /// of each thread: an idle connection holds none.
     pub fn buffer_size(mut self, bytes: usize) -> Self {
         self.config.buffer_size = bytes;
         self

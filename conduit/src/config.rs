@@ -86,6 +86,9 @@ pub enum SlowClients {
     DropOldestEvents,
 }
 
+/// The frames that a WebSocket is controlled with must fit.
+const MIN_BUFFER: usize = 512;
+
 /// How deep the JSON parser goes.
 const MAX_DEPTH: usize = 128;
 
@@ -157,7 +160,6 @@ impl ServerConfig {
         let sizes = [
             ("max_connections", self.max_connections),
             ("max_unauthenticated", self.max_unauthenticated),
-            ("buffer_size", self.buffer_size),
             ("max_message_size", self.max_message_size),
             ("max_batch", self.max_batch),
             ("max_depth", self.max_depth),
@@ -166,6 +168,9 @@ impl ServerConfig {
         ];
         for (key, _) in sizes.iter().filter(|(_, size)| *size == 0) {
             faults.push(format!("`{key}` is 0: it must be at least 1"));
+        }
+        if self.buffer_size < MIN_BUFFER {
+            faults.push(format!("`buffer_size` is {}: it must be at least {MIN_BUFFER}", self.buffer_size));
         }
         if self.max_depth > MAX_DEPTH {
             faults.push(format!("`max_depth` is {}: it can be at most {MAX_DEPTH}", self.max_depth));

@@ -5,14 +5,14 @@
 //! time run in tasks of their own and put their answers on the same queue, so the reads never wait for a call.
 
 use std::{
-    ops::Deref,
+    future::poll_fn,
+    ops::ControlFlow,
     sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -20,7 +20,7 @@ use tracing::Instrument;
 use crate::{
     close::{Close, CloseCode},
     connection::{Connection, Debt},
-    dispatch::{Dispatcher, Reply},
+    dispatch::{Dispatcher, Peer, Reply},
     heartbeat::{Attention, Due, Heartbeat},
     metrics::Reported,
     outbox::{Message, Outbox, Text},
@@ -28,17 +28,15 @@ use crate::{
     raw::Inbox,
 };
 
-/// What a socket gives. `T` is the transport's own kind of text.
+/// What a socket gives, borrowed from what it has read.
 #[derive(Debug)]
-pub(crate) enum Received<T> {
-    Text(T),
-    Binary(Bytes),
-    /// The peer closes; the stream ends behind it.
+pub(crate) enum Received<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+    /// The peer closes; nothing comes behind it.
     Close(Option<Close>),
     /// The answer to a ping.
     Pong,
-    /// Something that the transport has dealt with, such as a ping of the peer.
-    Handled,
 }
 
 /// What a socket takes.
@@ -57,9 +55,27 @@ pub(crate) struct SocketError {
 }
 
 /// A connection's socket, as every transport gives it.
-pub(crate) trait Socket<T>:
-    Stream<Item = Result<Received<T>, SocketError>> + Sink<Outgoing, Error = SocketError> + Send + Unpin
-{
+pub(crate) trait Socket: Send + Unpin {
+    /// Reads what is there, and hands each message to `take` until that breaks. `Pending` says that there is no more.
+    /// What the transport deals with by itself, such as a ping of the peer, is not handed out.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: &mut dyn FnMut(Received<'_>) -> ControlFlow<()>,
+    ) -> Poll<Result<(), SocketError>>;
+
+    /// Waits until there is room for one thing more to [`send`](Self::send).
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>>;
+
+    /// Takes something to be written, by the next flush at the latest. Nothing is taken behind a close frame.
+    fn send(&mut self, outgoing: Outgoing);
+
+    /// Writes everything that was taken.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>>;
+
+    /// Says that nothing more is to be written.
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>>;
+
     /// The bytes that arrived, and that were written, since the connection was made.
     fn traffic(&self) -> (u64, u64);
 }
@@ -76,6 +92,50 @@ impl Handler {
         match self {
             Self::JsonRpc(_) => false,
             Self::Raw(inbox) => inbox.is_full(),
+        }
+    }
+}
+
+impl Handler {
+    fn text(&self, peer: &Arc<Connection>, text: &str) {
+        peer.count_message_in();
+        match self {
+            Self::JsonRpc(dispatcher) => dispatch(dispatcher, peer, text),
+            Self::Raw(inbox) => inbox.push(text),
+        }
+    }
+
+    /// Binary frames with UTF-8 JSON are taken as text is.
+    fn binary(&self, peer: &Arc<Connection>, bytes: &[u8]) {
+        peer.count_message_in();
+        match self {
+            Self::JsonRpc(dispatcher) => match std::str::from_utf8(bytes) {
+                Ok(text) => dispatch(dispatcher, peer, text),
+                Err(error) => {
+                    let error = peer.may_send(1, bytes.len()).err().unwrap_or_else(|| not_utf8(error));
+                    peer.outbox().push(Text::Own(error_text(&Id::NULL, &error)));
+                }
+            },
+            Self::Raw(inbox) => inbox.push(Bytes::copy_from_slice(bytes)),
+        }
+    }
+}
+
+fn dispatch(dispatcher: &Dispatcher, peer: &Arc<Connection>, text: &str) {
+    match dispatcher.dispatch(text, peer) {
+        Reply::None => {}
+        Reply::Ready(text) => drop(peer.outbox().push(Text::Own(text))),
+        Reply::Pending(pending) => {
+            let debt = Debt::new(peer);
+            let call = async move {
+                let (text, turn) = pending.finish().await;
+                if let Some(text) = text {
+                    debt.pay(text);
+                }
+                // The next of an ordered method may start now that this answer is on its way before.
+                drop(turn);
+            };
+            tokio::spawn(call.in_current_span());
         }
     }
 }
@@ -103,13 +163,14 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
 const BURST: usize = 256;
 
 /// Serves a connection until it ends, and says why it ended.
-pub(crate) async fn serve<T, S>(connection: Connection, socket: Box<S>, handler: Handler, terms: Arc<Terms>) -> Close
-where
-    T: Deref<Target = str>,
-    S: Socket<T>,
-{
+pub(crate) async fn serve<S: Socket>(
+    connection: Connection,
+    socket: Box<S>,
+    handler: Handler,
+    terms: Arc<Terms>,
+) -> Close {
     let mut session = Session::new(connection, socket, handler, terms);
-    let end = std::future::poll_fn(|cx| session.poll(cx)).await;
+    let end = poll_fn(|cx| session.poll(cx)).await;
     // In a box of its own: an idle connection does not hold the memory that its end takes.
     Box::pin(session.end(end)).await
 }
@@ -125,7 +186,7 @@ async fn wait_for_answers(peer: &Connection, kill: &CancellationToken) {
 
 /// Waits for the tasks that work for a peer. For whoever owns its socket, or the session that has ended.
 pub(crate) async fn all_answered(peer: &Connection) {
-    std::future::poll_fn(|cx| {
+    poll_fn(|cx| {
         peer.outbox().register(cx.waker());
         if peer.owes_answers() { Poll::Pending } else { Poll::Ready(()) }
     })
@@ -163,7 +224,7 @@ impl End {
     }
 }
 
-impl<S> Session<S> {
+impl<S: Socket> Session<S> {
     fn new(connection: Connection, socket: Box<S>, handler: Handler, terms: Arc<Terms>) -> Self {
         let login = (!connection.is_logged_in()).then_some(terms.auth_timeout);
         let heartbeat = Heartbeat::new(terms.heartbeat_interval, terms.heartbeat_timeout, login);
@@ -173,11 +234,7 @@ impl<S> Session<S> {
     }
 
     /// Does everything that there is to do. Loses nothing when it is not polled again.
-    fn poll<T>(&mut self, cx: &mut Context<'_>) -> Poll<End>
-    where
-        T: Deref<Target = str>,
-        S: Socket<T>,
-    {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         // First: a peer that floods uses up what tokio lets a task do at a time, and timers are part of that.
         while let Poll::Ready(due) = self.heartbeat.poll(cx) {
             if let Some(end) = self.strike(due) {
@@ -188,11 +245,7 @@ impl<S> Session<S> {
     }
 
     /// Does what is due; says why the session must end, if it must.
-    fn strike<T>(&mut self, due: Due) -> Option<End>
-    where
-        T: Deref<Target = str>,
-        S: Socket<T>,
-    {
+    fn strike(&mut self, due: Due) -> Option<End> {
         if due == Due::Login {
             if !self.peer.is_logged_in() {
                 let reason = format!("no login within {:?}", self.terms.auth_timeout);
@@ -223,11 +276,7 @@ impl<S> Session<S> {
     }
 
     /// Reads, dispatches and writes for as long as any of it goes on.
-    fn exchange<T>(&mut self, cx: &mut Context<'_>) -> Poll<End>
-    where
-        T: Deref<Target = str>,
-        S: Socket<T>,
-    {
+    fn exchange(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.outbox().register(cx.waker());
         loop {
             if self.outbox().closing().is_some() {
@@ -235,8 +284,7 @@ impl<S> Session<S> {
             }
             let reading = self.poll_read(cx);
             let writing = self.poll_write(cx);
-            self.peer.set_traffic(self.socket.traffic());
-            self.reported.report(self.peer.counters(), self.peer.outbox().bytes());
+            self.account();
             if let Poll::Ready(Err(error)) = writing {
                 return Poll::Ready(End::Failed(error));
             }
@@ -260,104 +308,61 @@ impl<S> Session<S> {
         }
     }
 
-    /// Takes what has arrived. A peer that does not read its answers is not read from either.
-    fn poll_read<T>(&mut self, cx: &mut Context<'_>) -> Reading
-    where
-        T: Deref<Target = str>,
-        S: Socket<T>,
-    {
-        for _ in 0..BURST {
-            if self.outbox().is_filling() {
-                return Reading::More;
-            }
-            // What was sent behind a login waits for it. Whoever ends the login wakes this task.
-            if self.peer.is_logging_in() {
-                return Reading::Waiting;
-            }
-            // Whoever takes messages out of a full inbox wakes this task.
-            if self.handler.is_full() {
-                return Reading::Waiting;
-            }
-            match self.socket.poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(Received::Text(text)))) => self.text(&text),
-                Poll::Ready(Some(Ok(Received::Binary(bytes)))) => self.binary(bytes),
-                Poll::Ready(Some(Ok(Received::Pong))) => {
-                    if let Some(pinged) = self.pinged.take() {
-                        self.peer.set_latency(pinged.elapsed());
+    /// Takes what has arrived.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Reading {
+        if let Some(pause) = pause(&self.peer, &self.handler) {
+            return pause;
+        }
+        let Self { socket, peer, handler, pinged, .. } = self;
+        let (mut left, mut end) = (BURST, None);
+        let read = socket.poll_read(cx, &mut |received| {
+            match received {
+                Received::Text(text) => handler.text(peer, text),
+                Received::Binary(bytes) => handler.binary(peer, bytes),
+                Received::Pong => {
+                    if let Some(pinged) = pinged.take() {
+                        peer.set_latency(pinged.elapsed());
                     }
                 }
-                Poll::Ready(Some(Ok(Received::Handled))) => {}
-                Poll::Ready(Some(Ok(Received::Close(close)))) => return Reading::Ended(End::Peer(close)),
-                Poll::Ready(Some(Err(error))) => return Reading::Ended(End::Failed(error)),
-                Poll::Ready(None) => return Reading::Ended(End::Peer(None)),
-                Poll::Pending => return Reading::Waiting,
+                Received::Close(close) => {
+                    end = Some(End::Peer(close));
+                    return ControlFlow::Break(());
+                }
             }
+            left -= 1;
+            let stops = left == 0 || pause(peer, handler).is_some();
+            if stops { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        match (end, read) {
+            (Some(end), _) => Reading::Ended(end),
+            (None, Poll::Ready(Err(error))) => Reading::Ended(End::Failed(error)),
+            (None, Poll::Ready(Ok(()))) => pause(peer, handler).unwrap_or(Reading::More),
+            (None, Poll::Pending) => Reading::Waiting,
         }
-        Reading::More
     }
 
     /// Writes what is queued and flushes once: a flush costs a system call, a message in the buffer does not.
-    fn poll_write<T>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>>
-    where
-        S: Socket<T>,
-    {
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
         if self.ping_due {
-            ready!(self.socket.poll_ready_unpin(cx))?;
-            self.socket.start_send_unpin(Outgoing::Ping)?;
+            ready!(self.socket.poll_ready(cx))?;
+            self.socket.send(Outgoing::Ping);
             self.ping_due = false;
             self.pinged = Some(Instant::now());
         }
         while !self.outbox().is_empty() {
-            ready!(self.socket.poll_ready_unpin(cx))?;
+            ready!(self.socket.poll_ready(cx))?;
             if let Some(message) = self.outbox().pop() {
                 self.peer.count_message_out();
-                self.socket.start_send_unpin(Outgoing::Message(message))?;
+                self.socket.send(Outgoing::Message(message));
             }
         }
-        self.socket.poll_flush_unpin(cx)
+        self.socket.poll_flush(cx)
     }
 
-    fn text(&self, text: &str) {
-        self.peer.count_message_in();
-        match &self.handler {
-            Handler::JsonRpc(dispatcher) => self.dispatch(dispatcher, text),
-            Handler::Raw(inbox) => inbox.push(text),
-        }
-    }
-
-    fn binary(&self, bytes: Bytes) {
-        self.peer.count_message_in();
-        match &self.handler {
-            Handler::JsonRpc(dispatcher) => self.dispatch_bytes(dispatcher, &bytes),
-            Handler::Raw(inbox) => inbox.push(bytes),
-        }
-    }
-
-    fn dispatch(&self, dispatcher: &Dispatcher, text: &str) {
-        match dispatcher.dispatch(text, &self.peer) {
-            Reply::None => {}
-            Reply::Ready(text) => drop(self.outbox().push(Text::Own(text))),
-            Reply::Pending(pending) => {
-                let debt = Debt::new(&self.peer);
-                let call = async move {
-                    let (text, turn) = pending.finish().await;
-                    if let Some(text) = text {
-                        debt.pay(text);
-                    }
-                    // The next of an ordered method may start now that this answer is on its way before.
-                    drop(turn);
-                };
-                tokio::spawn(call.in_current_span());
-            }
-        }
-    }
-
-    /// Binary frames with UTF-8 JSON are taken as text is.
-    fn dispatch_bytes(&self, dispatcher: &Dispatcher, bytes: &[u8]) {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => self.dispatch(dispatcher, text),
-            Err(error) => drop(self.outbox().push(Text::Own(error_text(&Id::NULL, &not_utf8(error))))),
-        }
+    /// Notes what has passed, for those who count.
+    fn account(&mut self) {
+        self.peer.set_traffic(self.socket.traffic());
+        self.reported.report(self.peer.counters(), self.peer.outbox().bytes());
     }
 
     fn owes_nothing(&self) -> bool {
@@ -369,28 +374,25 @@ impl<S> Session<S> {
     }
 
     /// Ends what runs for the peer, and closes the socket.
-    async fn end<T>(mut self, end: End) -> Close
-    where
-        S: Socket<T>,
-    {
+    async fn end(mut self, end: End) -> Close {
         if end.is_told() {
             wait_for_answers(&self.peer, &self.terms.kill).await;
         }
         self.peer.abandon();
         let close = self.close_socket(end).await;
         self.outbox().clear();
+        self.account();
         close
     }
 
     /// Closes the socket in order, within a bounded time.
-    async fn close_socket<T>(&mut self, end: End) -> Close
-    where
-        S: Socket<T>,
-    {
+    async fn close_socket(&mut self, end: End) -> Close {
+        let is_fault = matches!(end, End::Failed(_));
         let close = match end {
             End::Peer(close) => {
                 // The transport answers a close frame by itself; it is sent with this flush.
-                let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.socket.flush()).await;
+                let flushed = poll_fn(|cx| self.socket.poll_flush(cx));
+                let _ = tokio::time::timeout(CLOSE_TIMEOUT, flushed).await;
                 return close.unwrap_or(Close::new(CloseCode::NO_STATUS, "closed by the peer"));
             }
             End::Failed(SocketError { message, tell: None }) => return Close::new(CloseCode::ABNORMAL, message),
@@ -399,32 +401,48 @@ impl<S> Session<S> {
         };
         let kill = self.terms.kill.clone();
         tokio::select! {
-            _ = tokio::time::timeout(CLOSE_TIMEOUT, self.say_goodbye(&close)) => {}
+            _ = tokio::time::timeout(CLOSE_TIMEOUT, self.say_goodbye(&close, is_fault)) => {}
             // What hangs at the very end of a shutdown is not waited for.
             () = async { kill.cancelled().await; tokio::task::yield_now().await } => {}
         }
         close
     }
 
-    /// Sends what is queued and the close frame, and waits for the peer's.
-    async fn say_goodbye<T>(&mut self, close: &Close)
-    where
-        S: Socket<T>,
-    {
+    /// Sends what is queued and the close frame, and waits for the peer's: after a fault of the peer for its end alone, as
+    /// "the server MUST close the WebSocket connection" by itself then (RFC 6455, 7.1.7). What the peer still sends is
+    /// read, or the system would reset the connection and the close frame be lost.
+    async fn say_goodbye(&mut self, close: &Close, is_fault: bool) -> Result<(), SocketError> {
         while let Some(message) = self.outbox().pop() {
-            if self.socket.feed(Outgoing::Message(message)).await.is_err() {
-                return;
-            }
+            poll_fn(|cx| self.socket.poll_ready(cx)).await?;
+            self.peer.count_message_out();
+            self.socket.send(Outgoing::Message(message));
         }
-        if self.socket.send(Outgoing::Close(close.clone())).await.is_err() {
-            return;
+        self.socket.send(Outgoing::Close(close.clone()));
+        poll_fn(|cx| self.socket.poll_flush(cx)).await?;
+        if is_fault {
+            poll_fn(|cx| self.socket.poll_shutdown(cx)).await?;
         }
-        while let Some(Ok(received)) = self.socket.next().await {
-            if matches!(received, Received::Close(_)) {
-                return;
-            }
+        let mut is_closed = false;
+        while !is_closed {
+            let mut take = |received: Received<'_>| {
+                is_closed = matches!(received, Received::Close(_));
+                if is_closed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            poll_fn(|cx| self.socket.poll_read(cx, &mut take)).await?;
         }
+        Ok(())
     }
+}
+
+/// Why a peer is not read from now, if it is not.
+fn pause(peer: &Connection, handler: &Handler) -> Option<Reading> {
+    // A peer that does not read its answers is not read from either.
+    if peer.outbox().is_filling() {
+        return Some(Reading::More);
+    }
+    // What was sent behind a login waits for it, and messages of a raw route for those before. Whoever ends the login, or
+    // takes messages out of a full inbox, wakes this task.
+    (peer.is_logging_in() || handler.is_full()).then_some(Reading::Waiting)
 }
 
 enum Reading {

@@ -1,6 +1,6 @@
 //! A raw connection's way through a server: its session, and what is left to handle after it.
 
-use std::{ops::Deref, sync::Arc};
+use std::sync::Arc;
 
 use tracing::Instrument;
 
@@ -15,26 +15,25 @@ use crate::{
 
 impl Server {
     /// Serves the socket of a raw route until it ends and all that its peer sent is handled.
-    pub(crate) async fn accept_raw<T, S>(
+    pub(crate) async fn accept_raw<S: Socket>(
         self,
         route: &Route,
         peer: connection::Connection,
         identity: Identity,
         socket: Box<S>,
-    ) where
-        T: Deref<Target = str>,
-        S: Socket<T>,
-    {
+    ) {
         let span = tracing::info_span!("connection", id = %peer.id(), peer = ?peer.peer_addr(), route = route.path);
         let tracker = self.0.sessions.clone();
         tracker.track_future(self.serve_raw(route, peer, identity, socket)).instrument(span).await;
     }
 
-    async fn serve_raw<T, S>(self, route: &Route, peer: connection::Connection, identity: Identity, socket: Box<S>)
-    where
-        T: Deref<Target = str>,
-        S: Socket<T>,
-    {
+    async fn serve_raw<S: Socket>(
+        self,
+        route: &Route,
+        peer: connection::Connection,
+        identity: Identity,
+        socket: Box<S>,
+    ) {
         tracing::debug!("connected");
         self.0.raw_hub.add(peer.clone());
         let mut open = self.0.metrics.open();

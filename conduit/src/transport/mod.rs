@@ -1,15 +1,16 @@
-//! How messages reach a server: the only files that name axum.
+//! How messages reach a server: the files that know axum and WebSocket frames.
 //!
 //! One URL serves both: `GET` with an upgrade is a WebSocket (`websocket.rs`), `POST` is a call over HTTP
 //! (`http.rs`). Raw routes (`raw.rs`) have URLs of their own.
 
-mod buffered;
+mod frame;
 mod http;
 mod listen;
 mod origin;
 #[cfg(feature = "prometheus")]
 pub(crate) mod prometheus;
 mod raw;
+mod socket;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 mod watch;
