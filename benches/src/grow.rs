@@ -60,6 +60,9 @@ impl Options {
             }
             let help = what.to_possible_value().and_then(|value| value.get_help().map(ToString::to_string));
             println!("\n## {}\n", help.unwrap_or_default());
+            if what != What::Threads && !self.quick {
+                process::pin([1])?;
+            }
             growth.of(what)?;
         }
         Ok(())
@@ -75,9 +78,6 @@ struct Growth {
 
 impl Growth {
     fn of(&self, what: What) -> Result<()> {
-        if what != What::Threads {
-            process::pin([1])?;
-        }
         match what {
             What::Threads => self.threads(),
             What::Connections => self.connections(),
@@ -86,6 +86,14 @@ impl Growth {
             What::Payload => self.payload(),
             What::Idle => self.idle(),
         }
+    }
+
+    fn server(&self) -> Serve {
+        let mut serve = Serve::pinned(Name::Conduit);
+        if self.quick {
+            serve.cores.clear();
+        }
+        serve
     }
 
     /// The steps, without the large ones when it has to be quick.
@@ -98,7 +106,7 @@ impl Growth {
     fn threads(&self) -> Result<()> {
         println!("| threads | calls/s | CPU, µs/call | cores busy |\n|---:|---:|---:|---:|");
         for threads in [1, 2] {
-            let serve = Serve { threads, cores: vec![], ..Serve::pinned(Name::Conduit) };
+            let serve = Serve { threads, cores: vec![], ..self.server() };
             let load = Load { call: Call::Add, connections: 16, depth: 64 };
             let spent = load.run(&Server::start(&serve)?, self.time)?;
             let cores = spent.busy().0 / 100.0;
@@ -112,7 +120,7 @@ impl Growth {
         for connections in self.steps([1, 10, 100, 1_000, 5_000, 10_000, 20_000]) {
             let connections = connections.min(self.open_files);
             let load = Load { call: Call::Add, connections, depth: 1 };
-            let spent = load.run(&Server::start(&Serve::pinned(Name::Conduit))?, self.time)?;
+            let spent = load.run(&Server::start(&self.server())?, self.time)?;
             println!("| {connections} | {} | {} |", figure(spent.per_second()), figure(spent.cpu()));
         }
         Ok(())
@@ -121,7 +129,7 @@ impl Growth {
     fn methods(&self) -> Result<()> {
         println!("| methods | start, ms | CPU, µs/call | answer to an unknown name, µs |\n|---:|---:|---:|---:|");
         for methods in self.steps([1, 10, 100, 1_000, 10_000]) {
-            let server = Server::start(&Serve { methods, ..Serve::pinned(Name::Conduit) })?;
+            let server = Server::start(&Serve { methods, ..self.server() })?;
             let load = Load { call: Call::Numbered(methods - 1), connections: 16, depth: 64 };
             let cpu = load.run(&server, self.time)?.cpu();
             // Not found: the nearest of all names is looked for.
@@ -135,7 +143,7 @@ impl Growth {
     fn rooms(&self) -> Result<()> {
         println!("| rooms | CPU, µs/join | CPU, µs/event to one | CPU to leave all, ms |\n|---:|---:|---:|---:|");
         for rooms in self.steps([1, 10, 100, 1_000, 10_000, 100_000]) {
-            let server = Server::start(&Serve::pinned(Name::Conduit))?;
+            let server = Server::start(&self.server())?;
             let mut peers = Peers::connect(&server, 1)?;
             let before = server.cpu_at_rest()?;
             calls::once(&server, &mut peers, &Call::Join { rooms })?;
@@ -158,7 +166,7 @@ impl Growth {
         println!("| bytes | CPU, µs/call | ns/byte |\n|---:|---:|---:|");
         for bytes in self.steps([16, 256, 4 << 10, 64 << 10, 1 << 20, 16 << 20]) {
             let load = Load { call: Call::Echo(bytes), connections: 4, depth: 1 };
-            let cpu = load.run(&Server::start(&Serve::pinned(Name::Conduit))?, self.time)?.cpu();
+            let cpu = load.run(&Server::start(&self.server())?, self.time)?.cpu();
             println!("| {bytes} | {} | {} |", figure(cpu), figure(cpu * 1e3 / bytes as f64));
         }
         Ok(())
@@ -171,7 +179,7 @@ impl Growth {
         if connections < wanted {
             println!("{wanted} connections are wanted; a process may have {} open files here.\n", self.open_files);
         }
-        let server = Server::start(&Serve { host: "0.0.0.0".into(), ..Serve::pinned(Name::Conduit) })?;
+        let server = Server::start(&Serve { host: "0.0.0.0".into(), ..self.server() })?;
         server.cpu_at_rest()?;
         let before = server.resident()?;
         let mut peers = Peers::none()?;

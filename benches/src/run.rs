@@ -46,7 +46,9 @@ impl Options {
             self.seconds
         );
         let open_files = process::raise_open_files();
-        process::pin([1])?;
+        if !self.quick {
+            process::pin([1])?;
+        }
         let mut table = Table::default();
         let rounds = if self.quick { 1 } else { self.rounds };
         let workloads = or_all(&self.only);
@@ -67,8 +69,9 @@ impl Options {
 
     fn sample(&self, workload: Workload, server: Name, open_files: u64) -> Result<crate::workload::Figures> {
         let mut serve = Serve::pinned(server);
-        if self.threads > 1 {
-            (serve.threads, serve.cores) = (self.threads as usize, Vec::new());
+        serve.threads = self.threads as usize;
+        if self.threads > 1 || self.quick {
+            serve.cores.clear();
         }
         // Both ends have one for each connection, and some for themselves.
         let connections = (open_files.saturating_sub(100) as usize).min(if self.quick { 200 } else { usize::MAX });

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{process::Server, servers::TOKEN};
 
-/// Connections whose handshakes run at a time: fewer than the queue of a listening socket holds.
-const WAVE: usize = 256;
+/// Connections whose handshakes run at a time: fewer than the queue of a listening socket holds, which is 128 by default.
+const WAVE: usize = 100;
 
 /// Connections to one address: fewer than it has ports for on the other end.
 const PER_ADDRESS: usize = 25_000;
