@@ -1,4 +1,6 @@
 //! How the cost of conduit grows. Anything worse than linear is a defect.
+//!
+//! The tables of the last run are in `benches/GROWTH.md`; they go to standard output.
 
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use crate::{
         events,
         peers::Peers,
     },
+    machine,
     process::{self, Server},
     report::figure,
     servers::{Name, Serve},
@@ -54,6 +57,8 @@ impl Options {
             quick: self.quick,
             open_files: process::raise_open_files().saturating_sub(100) as usize,
         };
+        let about = "The server is on one core and the load generator on the other, but for the threads: there both share both.";
+        print!("{}", machine::head("How the cost of conduit grows", about));
         for &what in What::value_variants() {
             if !self.only.is_empty() && !self.only.contains(&what) {
                 continue;

@@ -1,6 +1,6 @@
 //! On what it ran: the head of the page of results.
 
-use std::{env, fs, process::Command, thread};
+use std::{env, fs, process::Command};
 
 use crate::process;
 
@@ -8,29 +8,36 @@ use crate::process;
 const PACKAGES: [&str; 7] =
     ["axum", "jsonrpsee", "serde_json", "socketioxide", "tokio", "tokio-tungstenite", "tungstenite"];
 
-pub(crate) fn head() -> String {
+/// `about` says what the figures are.
+pub(crate) fn head(title: &str, about: &str) -> String {
+    let memory = field("/proc/meminfo", "MemTotal").and_then(|size| size.trim_end_matches(" kB").parse::<f64>().ok());
     format!(
-        "# conduit and its peers on the same work
+        "# {title}
 
-Made by `{}`. Each server has one thread of its runtime and a core to itself, the load generator the other core; the
-figures are medians of interleaved rounds. In brackets: how many times better conduit is. CPU is the server's processor
-time by the operating system's accounting; it is the figure that holds on a busy machine. The generator is no bottleneck
-where the server is busy and the generator is not, or is less so.
+Made by `{}`.
 
-- machine: {} x {}, {} memory, {} open files at most
+{about}
+
+- machine: {} x {}, {:.0} GiB of memory, {} open files at most
 - system: Linux {}
 - compiler: {}, release, the system's allocator
 - versions: {}
 ",
         command(),
-        thread::available_parallelism().map_or(0, usize::from),
+        cores(),
         field("/proc/cpuinfo", "model name").unwrap_or_else(|| "an unknown processor".into()),
-        field("/proc/meminfo", "MemTotal").unwrap_or_default(),
+        memory.unwrap_or(f64::NAN) / f64::from(1 << 20),
         process::raise_open_files(),
         fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim(),
         compiler(),
         versions(),
     )
+}
+
+/// Of the machine: this thread is pinned to one.
+fn cores() -> usize {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    text.lines().filter(|line| line.starts_with("processor")).count()
 }
 
 fn command() -> String {

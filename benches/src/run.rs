@@ -13,6 +13,13 @@ use crate::{
     workload::{Scale, Workload},
 };
 
+const ABOUT: &str = "\
+Each server has one thread of its runtime and a core to itself, the load generator the other core; the figures are medians
+of interleaved rounds. In brackets: how many times better conduit is. CPU is the server's processor time by the operating
+system's accounting; it is the figure that holds on a busy machine. The generator holds a server back only where it is as
+busy as the server is. At half of their own peaks servers answer different numbers of calls, so compare latencies there only
+where these are alike.";
+
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// One short round with few connections: it shows that everything works, and no figure counts
@@ -85,7 +92,7 @@ impl Options {
         let is_whole = !self.quick && self.only.is_empty() && self.servers.is_empty();
         let kept = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/RESULTS.md"));
         let Some(path) = self.output.clone().or_else(|| is_whole.then(kept)) else { return Ok(()) };
-        let page = format!("{}\n{text}", machine::head());
+        let page = format!("{}\n{text}", machine::head("conduit and its peers on the same work", ABOUT));
         fs::write(&path, page).with_context(|| format!("`{}` can't be written", path.display()))?;
         eprintln!("written to {}", path.display());
         Ok(())
