@@ -259,6 +259,14 @@ async fn a_client_tells_its_version_and_learns_which_one_is_needed() {
 }
 
 #[tokio::test]
+async fn a_version_told_in_the_upgrade_holds_for_a_login_by_call() {
+    let server = start(builder(methods![add]).password("p").minimum_version("1.2.0")).await;
+    let client = Client::connect(format!("ws://{}", server.address())).version("1.3.0").await.expect("a stranger");
+    client.call::<serde_json::Value>("rpc.login", json!({ "token": "p" })).await.expect("new enough");
+    assert_eq!(add::call(&client, 1, 2).await.expect("answered"), 3);
+}
+
+#[tokio::test]
 async fn a_client_that_a_hook_refuses_learns_why() {
     let hook = |_: conduit::Connection| async { Err::<(), _>("the shop is closed") };
     let server = start(builder(methods![add]).password("p").on_client_connect(hook)).await;

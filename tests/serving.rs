@@ -206,6 +206,14 @@ async fn a_peer_in_the_middle_of_a_huge_message_still_reads_why_it_is_closed() {
 }
 
 #[tokio::test]
+async fn a_peer_that_has_sent_a_huge_message_whole_still_reads_why_it_is_closed() {
+    let server = start(builder(methods![add]).open().max_message_size(1000)).await;
+    let mut peer = Peer::connect(&server).await;
+    peer.send_message(Message::text("x".repeat(17 * 1024 * 1024))).await;
+    assert_eq!(u16::from(peer.closed().await.expect("a close frame with a code").code), 1009);
+}
+
+#[tokio::test]
 async fn a_close_of_the_peer_is_answered_with_its_code() {
     let server = serve(methods![add]).await;
     let mut peer = Peer::connect(&server).await;

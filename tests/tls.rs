@@ -138,6 +138,21 @@ async fn a_server_whose_root_is_another_is_refused() {
 }
 
 #[tokio::test]
+async fn a_server_that_shows_the_certificate_of_an_authority_is_told_what_to_change() {
+    let files = Files::new();
+    let mut params = CertificateParams::new(["localhost".into()]).expect("names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    files.write("server.key", &key.serialize_pem());
+    let certificate = params.self_signed(&key).expect("a certificate").pem();
+    files.write("server.pem", &certificate);
+    files.write("root.pem", &certificate);
+    let server = files.serve().await;
+    let error = refusal(files.connect(&server).await, ErrorKind::Connect);
+    assert!(error.contains("CA:FALSE"), "{error}");
+}
+
+#[tokio::test]
 async fn a_root_that_can_not_be_read_is_named() {
     let files = Files::new();
     let server = files.serve().await;

@@ -46,6 +46,8 @@ async fn login(
     version: Option<String>,
 ) -> Result<Login, LoginError> {
     let done = Login { server: server.name().into(), version: server.config().version.clone() };
+    // It may have been told in the upgrade already.
+    let version = version.or_else(|| client.header("conduit-version").map(str::to_owned));
     let credentials = Credentials::new(token, version, client.handshake());
     if !client.begin_login() {
         let identity = server.authenticate(credentials).await.map_err(LoginError)?;

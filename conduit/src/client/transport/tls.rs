@@ -55,6 +55,11 @@ impl Tls {
 
 fn explain(error: &io::Error) -> String {
     match error.get_ref().and_then(|error| error.downcast_ref()) {
+        Some(rustls::Error::InvalidCertificate(why)) if why.to_string().contains("CaUsedAsEndEntity") => {
+            "its certificate is that of an authority (`CA:TRUE`), which may sign others and not be shown by a server: have \
+             it sign one for the server, or make one with `basicConstraints=critical,CA:FALSE`"
+                .into()
+        }
         Some(rustls::Error::InvalidCertificate(why)) => format!(
             "its certificate is not trusted: {why}; if it is the right server, give the root that signed its certificate \
              with `.root_certificate(..)`"
