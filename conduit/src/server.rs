@@ -122,6 +122,8 @@ impl Server {
 
     /// The server's routes, to nest in an axum application of one's own.
     ///
+    /// Nested at `/rpc` it answers at `/rpc`, not at `/rpc/`.
+    ///
     /// Serve it with `into_make_service_with_connect_info::<SocketAddr>()`, so that connections know the
     /// address of their peer. How long a peer may take for the head of a request is the application's to limit there;
     /// everything behind it is the server's.

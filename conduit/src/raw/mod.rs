@@ -25,7 +25,7 @@
 //!
 //! What holds for its other connections holds for these: login, `allowed_origins`, `max_connections`,
 //! `max_message_size`, `max_queue_bytes`, the rates, the heartbeat and the graceful stop. Who sends more than the rates
-//! allow is closed with 1008. A login is by `Authorization: Bearer` at the upgrade and nothing else, so pages in browsers,
+//! allow is closed with 1008. A login is by `Authorization: Bearer`, or one of `login_headers`, at the upgrade, so pages in browsers,
 //! which can't send that header, reach raw routes of [open](crate::ServerBuilder::open) servers alone. Hooks don't run for
 //! raw connections, and [`Server::connections`](crate::Server::connections) and broadcasts pass them over.
 //!
@@ -39,8 +39,9 @@
 //! waits, nothing more is read from that peer, its pings included, before the handler has caught up; TCP slows the peer
 //! down. That is never taken for silence of the peer.
 //!
-//! What a peer sent before it closed, or was lost, is handled to the end. What still waits when the server's side
-//! closes, or arrives once it has begun to stop, is not.
+//! What a peer sent before it closed, or was lost, is handled to the end. A server that stops handles what has arrived, as
+//! far as it comes within `shutdown_deadline`, and nothing that arrives later. What still waits when the handler closes the
+//! connection is dropped.
 
 mod connection;
 mod inbox;
