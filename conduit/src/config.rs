@@ -5,7 +5,10 @@ mod load;
 use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use semver::Version;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, Visitor},
+};
 
 /// The settings of a server, for programs that take them from a file or from the environment.
 ///
@@ -96,7 +99,7 @@ const MAX_DEPTH: usize = 128;
 const MAX_BYTES_PER_SECOND: u32 = 1_000_000_000;
 
 /// A secret that logs don't show.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Password(String);
 
@@ -115,6 +118,47 @@ impl<T: Into<String>> From<T> for Password {
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("\"..\"")
+    }
+}
+
+/// Serde's own errors would show what stands in place of a text.
+impl<'de> Deserialize<'de> for Password {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Secret;
+
+        impl Visitor<'_> for Secret {
+            type Value = Password;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a password in quotes")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Password, E> {
+                Ok(text.into())
+            }
+
+            fn visit_bool<E: de::Error>(self, _: bool) -> Result<Password, E> {
+                Err(no_text())
+            }
+
+            fn visit_i64<E: de::Error>(self, _: i64) -> Result<Password, E> {
+                Err(no_text())
+            }
+
+            fn visit_u64<E: de::Error>(self, _: u64) -> Result<Password, E> {
+                Err(no_text())
+            }
+
+            fn visit_f64<E: de::Error>(self, _: f64) -> Result<Password, E> {
+                Err(no_text())
+            }
+        }
+
+        fn no_text<E: de::Error>() -> E {
+            E::custom("a password is a text: put it in quotes")
+        }
+
+        deserializer.deserialize_str(Secret)
     }
 }
 

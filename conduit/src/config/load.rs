@@ -1,6 +1,13 @@
 //! Settings from a file and from the environment.
 
-use std::{env, fs, path::Path};
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fmt::Display,
+    fs,
+    num::NonZeroU32,
+    path::Path,
+};
 
 use toml::{Table, Value};
 
@@ -16,7 +23,10 @@ const OF_CLIENTS: [&str; 2] = ["CONDUIT_TOKEN", "CONDUIT_URL"];
 impl ServerConfig {
     /// The settings of a TOML file, and over them those of the environment: `CONDUIT_PORT=9000` is `port`.
     ///
-    /// Lists are written with commas between their items.
+    /// Lists are written with commas between their items. Every variable that starts with `CONDUIT_` must be a setting,
+    /// but for `CONDUIT_TOKEN` and `CONDUIT_URL`, which are for clients. Some orchestrators put the addresses of services
+    /// into the environment: Kubernetes sets `CONDUIT_PORT=tcp://..` where a service is called `conduit`, which is no
+    /// port. Name the service otherwise, or say `enableServiceLinks: false`.
     ///
     /// ```no_run
     /// use conduit::{Server, ServerConfig};
@@ -27,15 +37,15 @@ impl ServerConfig {
     ///
     /// # Errors
     /// A file that can't be read, a key that there is not, a value of another kind than its key's: each with the
-    /// file or variable, and what was wanted.
+    /// file and line, or the variable, and what was wanted. No error shows a password.
     pub fn load(file: impl AsRef<Path>) -> Result<Self> {
         let file = file.as_ref();
-        let failed = |error: &dyn std::fmt::Display| refusal(&format!("file {}", file.display()), error);
-        let text = fs::read_to_string(file).map_err(|error| failed(&error))?;
+        let place = format!("file {}", file.display());
+        let text = fs::read_to_string(file).map_err(|error| refusal(&place, &error))?;
         // The file by itself first, so that what is wrong with it is told with its line.
-        toml::from_str::<Self>(&text).map_err(|error| failed(&error))?;
-        let table = text.parse::<Table>().map_err(|error| failed(&error))?;
-        Self::over(table, env::vars())
+        toml::from_str::<Self>(&text).map_err(|error| fault_in(&place, &text, &error))?;
+        let table = text.parse::<Table>().map_err(|error| fault_in(&place, &text, &error))?;
+        Self::over(table, env::vars_os())
     }
 
     /// The settings of the environment alone, over the defaults.
@@ -43,43 +53,62 @@ impl ServerConfig {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn from_env() -> Result<Self> {
-        Self::over(Table::new(), env::vars())
+        Self::over(Table::new(), env::vars_os())
     }
 
-    fn over(mut table: Table, variables: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
-        let kinds = Table::try_from(Self::default()).map_err(|error| refusal("the defaults", &error))?;
-        let ours = |name: &str| name.starts_with(PREFIX) && !OF_CLIENTS.contains(&name);
-        for (name, text) in variables.into_iter().filter(|(name, _)| ours(name)) {
-            let key = name[PREFIX.len()..].to_lowercase();
-            let value = typed(kinds.get(&key), &text).map_err(|wanted| {
-                refusal(&format!("environment variable {name}"), &format!("`{text}` is not {wanted}"))
-            })?;
+    fn over(mut table: Table, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self> {
+        let examples = examples()?;
+        for (name, text) in variables {
+            let Some((name, key)) = setting(&name) else { continue };
+            let place = format!("environment variable {name}");
+            let text = text.into_string().map_err(|_| refusal(&place, &"the value is not UTF-8"))?;
+            let value = typed(examples.get(&key), &text)
+                .map_err(|wanted| refusal(&place, &format!("`{text}` is not {wanted}")))?;
             let one = Table::from_iter([(key.clone(), value.clone())]);
-            one.try_into::<Self>().map_err(|error| refusal(&format!("environment variable {name}"), &error))?;
+            one.try_into::<Self>().map_err(|error| refusal(&place, &error))?;
             table.insert(key, value);
         }
         table.try_into().map_err(|error| refusal("the settings", &error))
     }
 }
 
-/// A text as a value of the kind that a default has; what was wanted, if it is none.
-fn typed(default: Option<&Value>, text: &str) -> Result<Value, &'static str> {
-    match default {
+/// The variable's name and the key that it sets, if it is a variable of the server's.
+fn setting(name: &OsStr) -> Option<(String, String)> {
+    let name = name.to_string_lossy();
+    let key = name.strip_prefix(PREFIX).filter(|_| !OF_CLIENTS.contains(&&*name))?.to_lowercase();
+    Some((name.into_owned(), key))
+}
+
+/// A value of every setting that is no text, from which the kind of each is seen.
+fn examples() -> Result<Table> {
+    let rate = Some(NonZeroU32::MIN);
+    let config = ServerConfig { max_messages_per_second: rate, max_bytes_per_second: rate, ..ServerConfig::default() };
+    Table::try_from(config).map_err(|error| refusal("the defaults", &error))
+}
+
+/// A text as a value of the kind that its setting has; what was wanted, if it is none.
+fn typed(example: Option<&Value>, text: &str) -> Result<Value, &'static str> {
+    match example {
         Some(Value::Integer(_)) => text.parse().map(Value::Integer).map_err(|_| "a whole number"),
         Some(Value::Boolean(_)) => text.parse().map(Value::Boolean).map_err(|_| "`true` or `false`"),
         Some(Value::Array(_)) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Ok(Value::Array(items.map(Value::from).collect()))
         }
-        // A setting that is off unless it is set: the text says of what kind it is.
-        None if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Ok(text.parse().map_or_else(|_| Value::from(text), Value::Integer))
-        }
+        // A password of digits is a text too.
         _ => Ok(Value::from(text)),
     }
 }
 
-fn refusal(place: &str, why: &dyn std::fmt::Display) -> Error {
+/// What is wrong with a file. The error itself would quote the line, and with it whatever secret is there.
+fn fault_in(place: &str, text: &str, error: &toml::de::Error) -> Error {
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => refusal(&format!("{place}, line {}", before.matches('\n').count() + 1), &error.message()),
+        None => refusal(place, &error.message()),
+    }
+}
+
+fn refusal(place: &str, why: &dyn Display) -> Error {
     Error::new(ErrorKind::Config, format!("{place}: {}", why.to_string().trim_end()))
 }
 
@@ -91,7 +120,7 @@ mod tests {
 
     fn from(file: &str, variables: &[(&str, &str)]) -> Result<ServerConfig, String> {
         let table = file.parse().unwrap();
-        let variables = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        let variables = variables.iter().map(|&(name, value)| (name.into(), value.into()));
         ServerConfig::over(table, variables).map_err(|error| error.to_string())
     }
 
@@ -127,6 +156,62 @@ mod tests {
             let message = from("", &[variable]).unwrap_err();
             assert!(parts.iter().all(|part| message.contains(part)), "{message}");
         }
+    }
+
+    #[test]
+    fn a_text_of_digits_is_a_text_where_a_text_is_wanted_and_a_number_elsewhere() {
+        let variables = [
+            ("CONDUIT_PASSWORD", "12345678"),
+            ("CONDUIT_TLS_CERTIFICATE", "1"),
+            ("CONDUIT_TLS_KEY", "2"),
+            ("CONDUIT_PROMETHEUS", "9000"),
+            ("CONDUIT_NAME", "3"),
+            ("CONDUIT_MAX_MESSAGES_PER_SECOND", "100"),
+            ("CONDUIT_MAX_BYTES_PER_SECOND", "1000"),
+        ];
+        let config = from("", &variables).unwrap();
+        assert_eq!(config.password, Some("12345678".into()));
+        assert_eq!((config.tls_certificate, config.tls_key), (Some("1".into()), Some("2".into())));
+        assert_eq!((config.prometheus.as_deref(), config.name.as_str()), (Some("9000"), "3"));
+        assert_eq!(config.max_messages_per_second, NonZeroU32::new(100));
+        assert_eq!(config.max_bytes_per_second, NonZeroU32::new(1000));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_that_is_not_utf8_is_an_error_only_if_it_is_a_setting() {
+        use std::os::unix::ffi::OsStringExt;
+        let bytes = || OsString::from_vec(vec![b'a', 0xff]);
+        let load = |name: OsString| ServerConfig::over(Table::new(), [(name, bytes())]);
+        assert_eq!(load("LESSCHARSET".into()).unwrap(), ServerConfig::default());
+        assert_eq!(load(bytes()).unwrap(), ServerConfig::default());
+        let message = load("CONDUIT_NAME".into()).unwrap_err().to_string();
+        assert!(message.contains("CONDUIT_NAME: the value is not UTF-8"), "{message}");
+    }
+
+    #[test]
+    fn no_error_shows_a_password() {
+        let file = env::temp_dir().join(format!("conduit-password-{}.toml", std::process::id()));
+        for line in [
+            "password = hunter2",
+            "password = \"hunter2",
+            "password = 'hunter2' hunter2",
+            "password: hunter2",
+            "password = 4815162342",
+            "password = -4815162342",
+            "password = 48151.62342",
+            "password = 1979-05-27",
+            "password = ['hunter2']",
+            "password = { value = 'hunter2' }",
+        ] {
+            fs::write(&file, format!("port = 8080\n{line}\n")).unwrap();
+            let error = ServerConfig::load(&file).unwrap_err();
+            for shown in [error.to_string(), format!("{error:?}")] {
+                let is_shown = ["hunter2", "48151", "62342", "1979"].iter().any(|secret| shown.contains(secret));
+                assert!(!is_shown && shown.contains("line 2"), "{line} gives {shown}");
+            }
+        }
+        fs::remove_file(&file).unwrap();
     }
 
     #[test]
