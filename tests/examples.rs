@@ -54,7 +54,7 @@ async fn echo_prints_what_came_back() {
 /// The `users` example as a server, until it is dropped.
 pub struct Users {
     pub url: String,
-    _child: Child,
+    child: Child,
 }
 
 impl Users {
@@ -66,7 +66,7 @@ impl Users {
         let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it says where it listens");
         let line = line.expect("a text").expect("it does not end");
         let url = line.strip_prefix("serving on ").expect("the address").to_owned();
-        Self { url, _child: child }
+        Self { url, child }
     }
 }
 
@@ -94,6 +94,22 @@ async fn users_keeps_its_data_over_a_restart() {
         assert!(printed.contains(part), "{part:?} is not in {printed}");
     }
     std::fs::remove_dir_all(&directory).expect("the directory goes");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_server_that_runs_ends_gracefully_at_sigint_and_sigterm() {
+    for signal in ["INT", "TERM"] {
+        let mut users = Users::serve(":memory:", "t").await;
+        let client = conduit::Client::connect(&users.url).password("t").await.expect("connected");
+        let process = users.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args(["-s", signal, &process]).status().await.expect("`kill` starts");
+        assert!(sent.success());
+        let end = tokio::time::timeout(PATIENCE, client.closed()).await.expect("the connection ends");
+        assert_eq!(end.code.as_u16(), 1001, "SIG{signal}");
+        let status = tokio::time::timeout(PATIENCE, users.child.wait()).await.expect("it ends").expect("a status");
+        assert!(status.success(), "SIG{signal}: {status}");
+    }
 }
 
 #[tokio::test]

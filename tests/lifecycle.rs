@@ -194,6 +194,75 @@ async fn hooks_run_for_a_nested_router_too() {
     assert_eq!(lines.len(), 4, "{lines:?}");
 }
 
+/// A server behind its router, until the task that serves it is aborted.
+async fn nested(server: &Server) -> (std::net::SocketAddr, tokio::task::JoinHandle<std::io::Result<()>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let router = server.router();
+    (address, tokio::spawn(async { axum::serve(listener, router).await }))
+}
+
+#[tokio::test]
+async fn behind_a_router_a_startup_hook_that_fails_is_tried_again_and_those_before_it_are_not() {
+    let log = Log::default();
+    let [first, second] = [(); 2].map(|()| log.clone());
+    let server = builder(methods![add])
+        .open()
+        .on_startup(move |_: Server| {
+            first.note("first");
+            async {}
+        })
+        .on_startup(move |_: Server| {
+            second.note("second");
+            let tries = second.lines().iter().filter(|line| *line == "second").count();
+            async move { if tries < 3 { Err("no database") } else { Ok(()) } }
+        })
+        .build()
+        .expect("the server builds");
+    let (address, serving) = nested(&server).await;
+    for _ in 0..2 {
+        assert_eq!(crate::support::http(address, "GET", &[], "").await.0, 426, "not asked to start");
+        assert!(Peer::upgrade(address, None).await.is_err());
+    }
+    let mut peer = Peer::upgrade(address, None).await.expect("started");
+    assert_eq!(peer.result("add", json!([1, 2])).await, 3);
+    Peer::upgrade(address, None).await.expect("started");
+    assert_eq!(log.lines(), ["first", "second", "second", "second"]);
+    serving.abort();
+}
+
+#[tokio::test]
+async fn behind_a_router_a_startup_hook_goes_on_when_the_client_that_began_it_goes_away() {
+    let log = Log::default();
+    let gate = Arc::new(tokio::sync::Notify::new());
+    let (noting, opens) = (log.clone(), Arc::clone(&gate));
+    let server = builder(methods![add])
+        .open()
+        .on_startup(move |_: Server| {
+            let (log, gate) = (noting.clone(), Arc::clone(&opens));
+            async move {
+                log.note("begun");
+                gate.notified().await;
+                log.note("ended");
+            }
+        })
+        .build()
+        .expect("the server builds");
+    let (address, serving) = nested(&server).await;
+    let impatient = tokio::spawn(async move { Peer::upgrade(address, None).await.map(drop) });
+    log.wait_for("begun").await;
+    impatient.abort();
+    assert!(impatient.await.expect_err("aborted").is_cancelled());
+    let mut waiting = tokio::spawn(async move { Peer::upgrade(address, None).await });
+    // The request of the first is dropped once its end is seen; what is asked after it would begin the hook anew.
+    assert!(tokio::time::timeout(Duration::from_millis(100), &mut waiting).await.is_err());
+    gate.notify_one();
+    let mut peer = waiting.await.expect("no panic").expect("started");
+    assert_eq!(peer.result("add", json!([1, 2])).await, 3);
+    assert_eq!(log.lines(), ["begun", "ended"]);
+    serving.abort();
+}
+
 #[rpc]
 async fn whoami(client: &Connection) -> Value {
     let identity = client.identity();

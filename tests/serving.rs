@@ -1,8 +1,8 @@
 //! Starting, stopping, nesting, and the limits of a socket.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use conduit::{ErrorKind, methods, rpc};
+use conduit::{ErrorKind, Server, ServerBuilder, methods, rpc};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::{
@@ -108,6 +108,66 @@ async fn dropping_a_running_server_stops_it() {
     drop(server);
     assert_eq!(u16::from(peer.closed().await.expect("a close frame with a code").code), 1001);
     assert!(Peer::upgrade(address, None).await.is_err());
+}
+
+/// A builder whose server tells where it listens.
+fn telling(builder: ServerBuilder) -> (ServerBuilder, std::sync::mpsc::Receiver<SocketAddr>) {
+    let (tells, told) = std::sync::mpsc::channel();
+    let builder = builder.on_startup(move |server: Server| {
+        tells.send(server.address().expect("an address")).expect("the test waits");
+        async {}
+    });
+    (builder, told)
+}
+
+#[rpc]
+async fn halt(server: &Server) {
+    let server = server.clone();
+    tokio::spawn(async move { server.stop().await });
+}
+
+#[tokio::test]
+async fn run_ends_when_a_method_stops_the_server() {
+    let (builder, told) = telling(builder(methods![halt]).open());
+    let running = tokio::spawn(builder.build().expect("the server builds").run());
+    let address = tokio::task::spawn_blocking(move || told.recv()).await.expect("no panic").expect("it starts");
+    let mut peer = Peer::upgrade(address, None).await.expect("upgraded");
+    assert_eq!(peer.result("halt", json!([])).await, json!(null));
+    assert_eq!(u16::from(peer.closed().await.expect("a close frame with a code").code), 1001);
+    let ended = tokio::time::timeout(PATIENCE, running).await.expect("`run` ends in time");
+    ended.expect("no panic").expect("stopped");
+}
+
+/// What a sync method waits for: nothing opens it.
+struct Blocked {
+    arrived: Notify,
+    never: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+#[rpc]
+fn block(blocked: &Arc<Blocked>) {
+    blocked.arrived.notify_one();
+    let _ = blocked.never.lock().expect("no panic").recv();
+}
+
+#[tokio::test]
+async fn run_blocking_waits_for_a_method_that_blocks_no_longer_than_the_deadline() {
+    let (_open, never) = std::sync::mpsc::channel();
+    let blocked = Arc::new(Blocked { arrived: Notify::new(), never: never.into() });
+    let deadline = Duration::from_millis(50);
+    let builder = builder(methods![block]).open().state(Arc::clone(&blocked)).shutdown_deadline(deadline);
+    let (builder, told) = telling(builder);
+    let server = builder.build().expect("the server builds");
+    let running = server.clone();
+    let (ends, ended) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || ends.send(running.run_blocking()));
+    let address = tokio::task::spawn_blocking(move || told.recv()).await.expect("no panic").expect("it starts");
+    let mut peer = Peer::upgrade(address, None).await.expect("upgraded");
+    peer.send(r#"{"jsonrpc":"2.0","method":"block","id":1}"#).await;
+    blocked.arrived.notified().await;
+    server.stop().await;
+    let ended = tokio::time::timeout(PATIENCE, ended).await.expect("`run_blocking` ends in time");
+    ended.expect("no panic").expect("stopped");
 }
 
 #[tokio::test]

@@ -172,7 +172,11 @@ impl ServerBuilder {
     }
 
     /// Runs when the server is bound and knows its address, before it takes connections. A failure aborts the
-    /// start. A server that is nested by its router runs it before its first request.
+    /// start.
+    ///
+    /// A server that is nested by its router runs it before its first request. There a failure refuses the requests that
+    /// wait for it with status 503, and the next one tries again, from the hook that failed on: those before it have run.
+    /// A client that goes away does not cut a hook short.
     pub fn on_startup<F, Fut>(mut self, function: F) -> Self
     where
         F: Fn(Server) -> Fut + Send + Sync + 'static,

@@ -1,7 +1,7 @@
 //! What goes wrong with a server or a client. What goes wrong with a call travels as an
 //! [`ErrorObject`]; a client wraps it in an [`Error`].
 
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, sync::Arc};
 
 use serde::Deserialize;
 
@@ -18,14 +18,16 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// [`kind`](Self::kind) tells the cases apart, `Display` says what happened and what to do, and
 /// [`source`](StdError::source) leads to the error beneath, if there is one.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: String,
     object: Option<ErrorObject>,
     close: Option<Close>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// The cases of an [`Error`].
@@ -91,7 +93,7 @@ impl Error {
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(source.into().into());
         self
     }
 

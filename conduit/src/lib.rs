@@ -101,6 +101,7 @@ mod running;
 mod schema;
 mod server;
 mod session;
+mod startup;
 mod throttle;
 mod transport;
 mod watch;

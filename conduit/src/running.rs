@@ -13,19 +13,26 @@ use crate::{
 };
 
 impl Server {
-    /// Serves until the process gets SIGINT or SIGTERM, then stops gracefully.
+    /// Serves until the process gets SIGINT or SIGTERM, or somebody calls [`stop`](Self::stop), then stops gracefully.
     ///
     /// # Errors
     /// When the address can't be listened on: [`Error::is_address_in_use`] tells the usual case.
     pub async fn run(self) -> Result<()> {
         let signal = signals()?;
         let running = self.start().await?;
-        signal.await;
+        tokio::select! {
+            () = signal => {}
+            // The server was told to stop, or no longer listens.
+            () = running.server.0.closing.cancelled() => {}
+        }
         tracing::info!("stopping");
         running.stop().await
     }
 
     /// [`run`](Self::run) for a program without a runtime: makes one and blocks the thread.
+    ///
+    /// A sync method that still runs at the shutdown deadline is not waited for: its thread ends with it, or with the
+    /// program.
     ///
     /// # Errors
     /// As `run`, and when the runtime can't be made.
@@ -36,7 +43,10 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime =
             runtime.map_err(|error| Error::new(ErrorKind::Io, "no runtime could be made").with_source(error))?;
-        runtime.block_on(self.run())
+        let outcome = runtime.block_on(self.run());
+        // To drop the runtime would wait for its blocking threads without end.
+        runtime.shutdown_background();
+        outcome
     }
 
     /// Binds the address and serves in the background. A server starts once.
@@ -44,6 +54,9 @@ impl Server {
     /// # Errors
     /// When the address can't be listened on: [`Error::is_address_in_use`] tells the usual case. When a startup hook
     /// fails, or the server was started or stopped before: of kind [`ErrorKind::Startup`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future frees the address. A startup hook that runs goes on to its end.
     pub async fn start(self) -> Result<RunningServer> {
         if self.is_closing() || self.0.address.get().is_some() {
             let message = "the server was started before, and a server starts once: build another";
@@ -54,35 +67,15 @@ impl Server {
         if self.0.address.set(address).is_err() {
             return Err(Error::new(ErrorKind::Startup, "the server is started twice at the same time"));
         }
-        self.run_startup_hooks().await?;
+        self.start_up().await?;
         tracing::info!(%address, name = self.name(), "listening");
-        let serving = tokio::spawn(transport::serve(listener, self.clone()));
+        let (server, ends) = (self.clone(), self.0.closing.clone().drop_guard());
+        let serving = tokio::spawn(async move {
+            // Also if it panics: `run` does not wait for a server that no longer listens.
+            let _ends = ends;
+            transport::serve(listener, server).await;
+        });
         Ok(RunningServer { server: self, address, serving: Some(serving) })
-    }
-
-    /// Runs the startup hooks, the first time it is called.
-    ///
-    /// # Errors
-    /// The failure of the first hook that failed. The next call tries again.
-    pub(crate) async fn run_startup_hooks(&self) -> Result<()> {
-        let start = async || {
-            self.start_metrics().await?;
-            let run = lifecycle::until_failure(&self.0.hooks.startup, self).await;
-            run.inspect_err(|failure| self.0.metrics.hook_failed("startup", failure))
-                .map_err(|failure| Error::new(ErrorKind::Startup, format!("a startup hook failed: {failure}")))
-        };
-        self.0.started.get_or_try_init(start).await.copied()
-    }
-
-    /// The endpoint comes first: it installs the recorder that everything else counts into.
-    async fn start_metrics(&self) -> Result<()> {
-        #[cfg(feature = "prometheus")]
-        if let Some(address) = &self.0.config.prometheus {
-            self.0.endpoint.get_or_try_init(|| transport::prometheus::Endpoint::start(address)).await?;
-        }
-        self.0.metrics.start();
-        self.0.dispatcher.registry.start_metrics();
-        Ok(())
     }
 
     async fn bind(&self) -> Result<TcpListener> {
@@ -95,6 +88,18 @@ impl Server {
     /// What takes longer than the shutdown deadline is cut off. For a server that runs by
     /// [`router`](Self::router); others have [`RunningServer::stop`]. To call it again does no harm. It returns when
     /// the server's last task has ended; with a router, answers that are made may still be on their way to the client.
+    ///
+    /// A method or hook that awaits it waits for itself, until the shutdown deadline cuts it off. There, spawn it:
+    ///
+    /// ```
+    /// use conduit::{Server, rpc};
+    ///
+    /// #[rpc(allow = "admin")]
+    /// async fn halt(server: &Server) {
+    ///     let server = server.clone();
+    ///     tokio::spawn(async move { server.stop().await });
+    /// }
+    /// ```
     pub async fn stop(&self) {
         let Inner { closing, sessions, config, hooks, stopped, .. } = &*self.0;
         let deadline = deadline(config);
@@ -128,7 +133,10 @@ impl Server {
     }
 }
 
-/// A server that serves in the background; dropping it stops the server at once, without hooks.
+/// A server that serves in the background.
+///
+/// Dropping it stops the server at once: connections close with 1001, and calls in flight are cancelled. Disconnect hooks
+/// run still, and have a second to end; shutdown hooks do not run.
 #[derive(Debug)]
 #[must_use = "the server stops when this is dropped"]
 pub struct RunningServer {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde::Serialize;
+#[cfg(feature = "prometheus")]
 use tokio::sync::OnceCell;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -30,6 +31,7 @@ use crate::{
     protocol::ErrorObject,
     raw::Route,
     session::Terms,
+    startup::Startup,
     throttle::Throttle,
     transport::{self, Tls},
 };
@@ -73,7 +75,7 @@ pub(crate) struct Inner {
     pub(crate) endpoint: OnceCell<transport::prometheus::Endpoint>,
     /// Where the server listens, once it does so by itself.
     pub(crate) address: OnceLock<SocketAddr>,
-    pub(crate) started: OnceCell<()>,
+    pub(crate) startup: Startup,
     /// Whether the shutdown hooks have had their turn; held while they run.
     pub(crate) stopped: tokio::sync::Mutex<bool>,
     pub(crate) next_connection: AtomicU64,
@@ -181,7 +183,8 @@ impl Server {
         self.0.hub.all()
     }
 
-    /// How many connections there are.
+    /// How many connections there are, those that have not logged in too. For a limit on clients set
+    /// [`max_connections`](ServerBuilder::max_connections).
     #[must_use]
     pub fn connection_count(&self) -> usize {
         self.0.hub.len()
@@ -290,7 +293,7 @@ impl Server {
             #[cfg(feature = "prometheus")]
             endpoint: OnceCell::new(),
             address: OnceLock::new(),
-            started: OnceCell::new(),
+            startup: Startup::default(),
             stopped: tokio::sync::Mutex::default(),
             sessions: TaskTracker::new(),
             closing: CancellationToken::new(),

@@ -2,14 +2,14 @@
 //!
 //! A user directory: validated structs, typed errors, and an SQLite database as state, so that the data is
 //! real and survives a restart. Run alone it serves from a database in memory and plays the client as well.
-//! `cargo run --example users serve 8080 users.db` serves until Ctrl-C, with the token in `CONDUIT_TOKEN` if it
+//! `cargo run --example users serve 8080 users.db` serves until Ctrl-C or SIGTERM, with the token in `CONDUIT_TOKEN` if it
 //! is set; `cargo run --example users call ws://127.0.0.1:8080` is the client side.
 
 mod client;
 mod methods;
 mod store;
 
-use conduit::Server;
+use conduit::{Server, ServerBuilder};
 use store::Store;
 
 #[tokio::main]
@@ -28,23 +28,25 @@ fn token() -> Option<String> {
     std::env::var("CONDUIT_TOKEN").ok()
 }
 
-fn server(port: u16, store: Store) -> conduit::Result<Server> {
+fn server(port: u16, store: Store) -> ServerBuilder {
     let builder = Server::builder().host("127.0.0.1").port(port).name("Users").version("1.0.0").state(store);
     match token() {
-        Some(token) => builder.password(token).build(),
-        None => builder.open().build(),
+        Some(token) => builder.password(token),
+        None => builder.open(),
     }
 }
 
 async fn serve(port: u16, store: Store) -> Result<(), Box<dyn std::error::Error>> {
-    let server = server(port, store)?.start().await?;
-    println!("serving on ws://{}", server.address());
-    tokio::signal::ctrl_c().await?;
-    Ok(server.stop().await?)
+    let server = server(port, store).on_startup(|server: Server| async move {
+        if let Some(address) = server.address() {
+            println!("serving on ws://{address}");
+        }
+    });
+    Ok(server.build()?.run().await?)
 }
 
 async fn both() -> Result<(), Box<dyn std::error::Error>> {
-    let server = server(0, Store::in_memory()?)?.start().await?;
+    let server = server(0, Store::in_memory()?).build()?.start().await?;
     client::run(&format!("ws://{}", server.address()), token().as_deref()).await?;
     Ok(server.stop().await?)
 }

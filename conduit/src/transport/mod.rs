@@ -105,7 +105,7 @@ async fn turned_away(server: &Server, headers: &HeaderMap) -> Option<Response> {
         server.metrics().refused(Cause::ShuttingDown);
         return Some(unavailable("the server is shutting down"));
     }
-    let error = server.run_startup_hooks().await.err()?;
+    let error = server.start_up().await.err()?;
     server.metrics().refused(Cause::NotStarted);
     tracing::error!(%error, "not started");
     Some(unavailable("the server has not started"))
