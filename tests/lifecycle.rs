@@ -313,6 +313,31 @@ async fn an_address_that_fails_too_often_has_to_wait() {
 }
 
 #[tokio::test]
+async fn how_often_a_login_may_fail_is_a_setting() {
+    for (setting, is_refused_unheard) in [(3, true), (0, false)] {
+        let server = start(builder(methods![add]).password("p").max_failed_logins(setting)).await;
+        let mut peer = Peer::connect(&server).await;
+        for _ in 0..3 {
+            assert_eq!(peer.error("rpc.login", json!(["wrong"])).await["message"], "login failed: the token is wrong");
+        }
+        let answer = peer.call("rpc.login", json!(["p"])).await;
+        assert_eq!(answer["error"]["message"].is_string(), is_refused_unheard, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_fails_is_answered_late() {
+    let server = start(builder(methods![add]).password("p")).await;
+    let mut peer = Peer::connect(&server).await;
+    let start = std::time::Instant::now();
+    peer.error("rpc.login", json!(["wrong"])).await;
+    assert!(start.elapsed() >= Duration::from_millis(100), "{:?}", start.elapsed());
+    let start = std::time::Instant::now();
+    assert!(Peer::upgrade(server.address(), Some("wrong")).await.is_err());
+    assert!(start.elapsed() >= Duration::from_millis(100), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
 async fn a_silent_peer_is_pinged_and_a_dead_one_closed() {
     let server = builder(methods![add])
         .open()

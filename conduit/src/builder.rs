@@ -121,8 +121,8 @@ impl ServerBuilder {
     ///
     /// It is asked when a client connects, or posts, with an `Authorization: Bearer` header or one of the
     /// [`login_headers`](Self::login_headers), and refuses with status 401 then; and when a client that came without
-    /// calls `rpc.login`. The credentials hold the headers either way. Ten logins of an address are looked at at a time,
-    /// others wait; ten that fail within a minute are followed by none.
+    /// calls `rpc.login`. The credentials hold the headers either way. How many logins of an address it looks at at a
+    /// time is [`max_failed_logins`](Self::max_failed_logins).
     ///
     /// ```
     /// use conduit::{Credentials, Identity, Server};
@@ -372,6 +372,19 @@ impl ServerBuilder {
     /// it too. A caller over HTTP that is not logged in has it for the whole body of a request, or reads status 408.
     pub fn auth_timeout(mut self, timeout: Duration) -> Self {
         self.config.auth_timeout = timeout;
+        self
+    }
+
+    /// The most logins that may fail within a minute from one address (of IPv6: one network of 64 bits); 10 by default,
+    /// 0 for any number. Whoever tries again is refused unheard until the oldest of these failures is a minute old.
+    ///
+    /// As many logins of an address are looked at at a time; others wait for one to end, and are let in where it
+    /// succeeds. The answer to a failed login takes 100 ms in any case.
+    ///
+    /// Clients behind a proxy, or behind one NAT, have one address: there one of them can keep the others out, so set it
+    /// higher, or to 0 where the proxy itself limits logins.
+    pub fn max_failed_logins(mut self, logins: u32) -> Self {
+        self.config.max_failed_logins = logins;
         self
     }
 

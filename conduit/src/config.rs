@@ -47,6 +47,7 @@ pub struct ServerConfig {
     pub login_headers: Vec<String>,
     #[serde(with = "humantime_serde")]
     pub auth_timeout: Duration,
+    pub max_failed_logins: u32,
     pub max_connections: usize,
     pub max_unauthenticated: usize,
     pub buffer_size: usize,
@@ -174,6 +175,7 @@ impl Default for ServerConfig {
             open: false,
             login_headers: Vec::new(),
             auth_timeout: Duration::from_secs(30),
+            max_failed_logins: 10,
             max_connections: 1000,
             max_unauthenticated: 100,
             buffer_size: 64 * 1024,

@@ -269,6 +269,7 @@ impl Server {
         let Parts { config, auth, tls, states, dispatcher, discovery, hooks, raw_routes } = parts;
         let metrics = Arc::clone(&dispatcher.metrics);
         let capacity = Arc::new(Capacity::new(config.max_connections, config.max_unauthenticated));
+        let throttle = Throttle::new(config.max_failed_logins);
         let terms = Arc::new(Terms {
             auth_timeout: config.auth_timeout,
             heartbeat_interval: config.heartbeat_interval,
@@ -288,7 +289,7 @@ impl Server {
             hooks,
             raw_routes,
             raw_hub: Hub::default(),
-            throttle: Throttle::default(),
+            throttle,
             metrics,
             #[cfg(feature = "prometheus")]
             endpoint: OnceCell::new(),

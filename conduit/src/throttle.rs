@@ -1,7 +1,7 @@
 //! How often an address may fail to log in.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -17,16 +17,28 @@ use tokio::{
 /// A login that is being looked at holds one of the failures that its address may still have. Who finds none left
 /// waits until one ends: logins that succeed let the next one in, so that many good clients behind one address are
 /// only put in a row, and bad ones are no more at once than one after the other.
-#[derive(Debug, Default)]
-pub(crate) struct Throttle(Mutex<HashMap<IpAddr, Tries>>);
+#[derive(Debug)]
+pub(crate) struct Throttle {
+    /// Failures that an address may have within [`WINDOW`](Self::WINDOW); 0 for any number.
+    allowed: usize,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug)]
+struct Tables {
+    addresses: HashMap<IpAddr, Tries>,
+    /// Of all addresses for which there was no place.
+    others: Tries,
+    /// When it was last looked for addresses that can be let go.
+    swept: Instant,
+}
 
 /// The tries of one address. Its permits, taken ones and free ones, are the failures that it may still have.
 #[derive(Debug)]
 struct Tries {
     left: Arc<Semaphore>,
-    failures: usize,
-    /// When the last one failed.
-    last: Instant,
+    /// When those failed that still count, the oldest first.
+    failures: VecDeque<Instant>,
 }
 
 /// A login that is being looked at. Dropped, it counts as nothing.
@@ -34,19 +46,32 @@ struct Tries {
 #[must_use = "a try that failed has to say so"]
 pub(crate) struct Try<'a> {
     throttle: &'a Throttle,
-    /// `None` where the address is not known.
-    held: Option<(IpAddr, OwnedSemaphorePermit)>,
+    /// `None` where the address is not known, or nothing is limited.
+    held: Option<(Key, OwnedSemaphorePermit)>,
+}
+
+/// Whose tries are counted together.
+#[derive(Debug, Clone, Copy)]
+enum Key {
+    Address(IpAddr),
+    Others,
 }
 
 impl Throttle {
     /// What a failed login costs whoever made it.
     const DELAY: Duration = Duration::from_millis(100);
-    /// Failures in a row that an address may have.
-    const ALLOWED: usize = 10;
-    /// How long they count.
-    const MEMORY: Duration = Duration::from_secs(60);
-    /// Addresses that are remembered; beyond it, those are let go whose time is over.
+    /// How long a failure counts.
+    const WINDOW: Duration = Duration::from_secs(60);
+    /// Addresses that are remembered. Those that come when so many fail share what one may have.
     const ADDRESSES: usize = 10_000;
+    /// How often a full table is searched for addresses to let go: the search looks at all of them.
+    const SWEEP: Duration = Duration::from_secs(1);
+
+    pub(crate) fn new(allowed: u32) -> Self {
+        let allowed = usize::try_from(allowed).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let tables = Tables { addresses: HashMap::new(), others: Tries::new(allowed), swept: Instant::now() };
+        Self { allowed, tables: Mutex::new(tables) }
+    }
 
     /// Waits until an address may try to log in.
     ///
@@ -56,47 +81,67 @@ impl Throttle {
     /// # Cancel safety
     /// Dropping the future gives the place in the row back.
     pub(crate) async fn admit(&self, address: Option<IpAddr>) -> Result<Try<'_>, String> {
-        let Some(address) = address.map(network) else { return Ok(Try { throttle: self, held: None }) };
-        let Some(left) = self.left(address) else { return Ok(Try { throttle: self, held: None }) };
+        let Some(address) = address.map(network).filter(|_| self.allowed > 0) else {
+            return Ok(Try { throttle: self, held: None });
+        };
+        let (key, left) = self.left(address);
         match left.acquire_owned().await {
-            Ok(permit) => Ok(Try { throttle: self, held: Some((address, permit)) }),
-            Err(_) => Err(self.refusal(address)),
+            Ok(permit) => Ok(Try { throttle: self, held: Some((key, permit)) }),
+            Err(_) => Err(self.refusal(key)),
         }
     }
 
-    /// The permits of an address; `None` when more addresses fail than can be remembered.
-    fn left(&self, address: IpAddr) -> Option<Arc<Semaphore>> {
-        let mut all = self.lock();
-        if all.len() >= Self::ADDRESSES && !all.contains_key(&address) {
-            all.retain(|_, tries| !tries.is_over());
-            if all.len() >= Self::ADDRESSES {
-                return None;
-            }
-        }
-        let tries = all.entry(address).or_insert_with(Tries::new);
+    /// The permits that an address draws on.
+    fn left(&self, address: IpAddr) -> (Key, Arc<Semaphore>) {
+        let mut tables = self.lock();
+        let key = if tables.has_place_for(address) { Key::Address(address) } else { Key::Others };
+        let tries = match key {
+            Key::Address(address) => tables.addresses.entry(address).or_insert_with(|| Tries::new(self.allowed)),
+            Key::Others => &mut tables.others,
+        };
         tries.forgive();
-        Some(Arc::clone(&tries.left))
+        (key, Arc::clone(&tries.left))
     }
 
-    fn refusal(&self, address: IpAddr) -> String {
-        let rest = self.lock().get(&address).map_or(Duration::ZERO, Tries::rest);
+    fn refusal(&self, key: Key) -> String {
+        let rest = self.lock().tries(key).map_or(Duration::ZERO, |tries| tries.rest());
         format!("too many failed logins from this address: try again in {} s", rest.as_secs() + 1)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Tries>> {
+    fn lock(&self) -> MutexGuard<'_, Tables> {
         // No code that can panic runs under the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn has_place_for(&mut self, address: IpAddr) -> bool {
+        if self.addresses.len() < Throttle::ADDRESSES || self.addresses.contains_key(&address) {
+            return true;
+        }
+        if self.swept.elapsed() >= Throttle::SWEEP {
+            self.swept = Instant::now();
+            self.addresses.retain(|_, tries| !tries.is_over());
+        }
+        self.addresses.len() < Throttle::ADDRESSES
+    }
+
+    fn tries(&mut self, key: Key) -> Option<&mut Tries> {
+        match key {
+            Key::Address(address) => self.addresses.get_mut(&address),
+            Key::Others => Some(&mut self.others),
+        }
     }
 }
 
 impl Try<'_> {
     /// Notes that the login failed, and holds its answer back.
     pub(crate) async fn failed(mut self) {
-        if let Some((address, permit)) = self.held.take() {
-            let mut all = self.throttle.lock();
+        if let Some((key, permit)) = self.held.take() {
+            let mut tables = self.throttle.lock();
             permit.forget();
-            if let Some(tries) = all.get_mut(&address) {
-                tries.fail();
+            if let Some(tries) = tables.tries(key) {
+                tries.fail(self.throttle.allowed);
             }
         }
         tokio::time::sleep(Throttle::DELAY).await;
@@ -105,51 +150,50 @@ impl Try<'_> {
 
 impl Drop for Try<'_> {
     fn drop(&mut self) {
-        let Some((address, permit)) = self.held.take() else { return };
-        let mut all = self.throttle.lock();
+        let Some((key, permit)) = self.held.take() else { return };
+        let mut tables = self.throttle.lock();
         drop(permit);
         // An address without failures and without another try is not remembered.
-        if all.get(&address).is_some_and(|tries| tries.failures == 0 && tries.is_unused()) {
-            all.remove(&address);
+        if let Key::Address(address) = key
+            && tables.addresses.get(&address).is_some_and(|tries| tries.failures.is_empty() && tries.is_unused())
+        {
+            tables.addresses.remove(&address);
         }
     }
 }
 
 impl Tries {
-    fn new() -> Self {
-        Self { left: Arc::new(Semaphore::new(Throttle::ALLOWED)), failures: 0, last: Instant::now() }
+    fn new(allowed: usize) -> Self {
+        Self { left: Arc::new(Semaphore::new(allowed)), failures: VecDeque::new() }
     }
 
-    fn fail(&mut self) {
+    fn fail(&mut self, allowed: usize) {
         self.forgive();
-        self.failures += 1;
-        self.last = Instant::now();
-        if self.failures == Throttle::ALLOWED {
+        self.failures.push_back(Instant::now());
+        if self.failures.len() >= allowed {
             // Nobody holds a permit any more, and whoever waits for one is refused.
             self.left.close();
         }
     }
 
-    /// Forgets the failures when their time is over.
+    /// Forgets the failures whose time is over.
     fn forgive(&mut self) {
-        if !self.rest().is_zero() {
-            return;
-        }
-        if self.left.is_closed() {
-            self.left = Arc::new(Semaphore::new(Throttle::ALLOWED));
+        let over = self.failures.iter().take_while(|failure| failure.elapsed() >= Throttle::WINDOW).count();
+        self.failures.drain(..over);
+        if over > 0 && self.left.is_closed() {
+            self.left = Arc::new(Semaphore::new(over));
         } else {
-            self.left.add_permits(self.failures);
+            self.left.add_permits(over);
         }
-        self.failures = 0;
     }
 
-    /// How long the failures still count.
+    /// How long it is until the oldest failure counts no more.
     fn rest(&self) -> Duration {
-        Throttle::MEMORY.saturating_sub(self.last.elapsed())
+        self.failures.front().map_or(Duration::ZERO, |oldest| Throttle::WINDOW.saturating_sub(oldest.elapsed()))
     }
 
     fn is_over(&self) -> bool {
-        self.rest().is_zero() && self.is_unused()
+        self.failures.back().is_none_or(|last| last.elapsed() >= Throttle::WINDOW) && self.is_unused()
     }
 
     /// Whether nobody tries, or waits to.
@@ -186,22 +230,71 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn failures_are_forgotten_after_their_time() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(10);
         for _ in 0..2 {
             fail(&throttle, 10).await;
             let refusal = throttle.admit(ADDRESS).await.unwrap_err();
             assert!(refusal.starts_with("too many failed logins from this address: try again in "), "{refusal}");
-            tokio::time::advance(Throttle::MEMORY).await;
+            tokio::time::advance(Throttle::WINDOW).await;
         }
         fail(&throttle, 9).await;
-        tokio::time::advance(Throttle::MEMORY).await;
+        tokio::time::advance(Throttle::WINDOW).await;
         fail(&throttle, 10).await;
         assert!(throttle.admit(ADDRESS).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
+    async fn each_failure_counts_for_a_minute_of_its_own() {
+        let throttle = Throttle::new(3);
+        for _ in 0..3 {
+            fail(&throttle, 1).await;
+            tokio::time::advance(Duration::from_secs(20) - Throttle::DELAY).await;
+        }
+        // One was a minute ago; a failure meanwhile has not kept it.
+        for _ in 0..5 {
+            fail(&throttle, 1).await;
+            let refusal = throttle.admit(ADDRESS).await.unwrap_err();
+            assert!(refusal.ends_with("try again in 20 s"), "{refusal}");
+            tokio::time::advance(Duration::from_secs(20) - Throttle::DELAY).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_takes_its_time() {
+        let throttle = Throttle::new(10);
+        let start = Instant::now();
+        fail(&throttle, 3).await;
+        assert_eq!(start.elapsed(), 3 * Throttle::DELAY);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_limited_where_none_are_allowed_and_none_is_forbidden() {
+        let throttle = Throttle::new(0);
+        fail(&throttle, 1000).await;
+        assert!(throttle.admit(ADDRESS).await.is_ok());
+        assert!(throttle.lock().addresses.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn addresses_beyond_those_that_are_remembered_share_the_failures_of_one() {
+        let throttle = Throttle::new(2);
+        let address = |n: usize| Some(IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(n).unwrap())));
+        let failing = async |n| throttle.admit(address(n)).await.unwrap().failed().await;
+        let all = (0..Throttle::ADDRESSES).map(failing);
+        futures_util::future::join_all(all).await;
+        for n in Throttle::ADDRESSES..Throttle::ADDRESSES + 2 {
+            throttle.admit(address(n)).await.unwrap().failed().await;
+        }
+        assert!(throttle.admit(address(Throttle::ADDRESSES + 2)).await.is_err());
+        assert!(throttle.admit(address(0)).await.is_ok(), "who has a place keeps its own failures");
+        tokio::time::advance(Throttle::WINDOW).await;
+        drop(throttle.admit(address(Throttle::ADDRESSES + 2)).await.unwrap());
+        assert!(throttle.lock().addresses.is_empty(), "those whose time is over have left");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_try_waits_for_those_that_may_use_up_what_is_left() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(10);
         fail(&throttle, 8).await;
         let (first, second) = (throttle.admit(ADDRESS).await.unwrap(), throttle.admit(ADDRESS).await.unwrap());
         let mut third = Box::pin(throttle.admit(ADDRESS));
@@ -218,18 +311,18 @@ mod tests {
 
     #[tokio::test]
     async fn who_succeeds_or_goes_away_is_not_remembered() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(10);
         let tries: Vec<_> = futures_util::future::join_all((0..10).map(|_| throttle.admit(ADDRESS))).await;
         let mut waiting = Box::pin(throttle.admit(ADDRESS));
         assert!((&mut waiting).now_or_never().is_none());
         drop(waiting);
         drop(tries);
-        assert!(throttle.lock().is_empty());
+        assert!(throttle.lock().addresses.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_network_of_ipv6_counts_as_one_address() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(10);
         for n in 0..10 {
             let address = format!("2001:db8:1:2::{n}").parse().ok();
             throttle.admit(address).await.unwrap().failed().await;
