@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use conduit::{Connection, Counters, SlowClients, methods, rpc};
+use conduit::{Connection, Counters, RunningServer, SlowClients, methods, rpc};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tokio_tungstenite::tungstenite::Error as WsError;
 
 use crate::support::{Peer, builder, http, http_response, start};
@@ -56,6 +60,37 @@ async fn strangers_can_not_take_the_places_of_clients() {
     stranger.result("rpc.login", json!(["p"])).await;
     let mut next = Peer::connect(&server).await;
     next.expect_silence().await;
+}
+
+/// Begins a `POST` and gives what the server says before it has the body.
+async fn begin_post(server: &RunningServer, header: &str, length: usize) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(server.address()).await.expect("the server listens");
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n{header}\
+         expect: 100-continue\r\ncontent-length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    let mut first = vec![0; "HTTP/1.1 100".len()];
+    stream.read_exact(&mut first).await.expect("an answer");
+    (stream, String::from_utf8(first).expect("a text"))
+}
+
+#[tokio::test]
+async fn a_post_without_a_login_takes_the_place_of_a_stranger_before_its_body_is_read() {
+    let server = start(builder(methods![add]).password("p").max_unauthenticated(1)).await;
+    let body = r#"{"jsonrpc":"2.0","method":"rpc.login","params":["p"],"id":1}"#;
+    for _ in 0..2 {
+        let (mut stream, first) = begin_post(&server, "", body.len()).await;
+        assert_eq!(first, "HTTP/1.1 100", "the body is wanted");
+        assert_eq!(begin_post(&server, "", 16 * 1024 * 1024).await.1, "HTTP/1.1 503");
+        assert!(Peer::upgrade(server.address(), None).await.is_err(), "a stranger over WebSocket needs a place too");
+        let (_stream, first) = begin_post(&server, "authorization: Bearer p\r\n", body.len()).await;
+        assert_eq!(first, "HTTP/1.1 100", "who logs in is no stranger");
+        stream.write_all(body.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.contains("200 OK"), "{answer}");
+    }
 }
 
 #[tokio::test]

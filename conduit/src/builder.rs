@@ -389,7 +389,8 @@ impl ServerBuilder {
     }
 
     /// The most connections that may be logged in at a time; 1000 by default. One more is refused with HTTP status
-    /// 503 and `Retry-After`, or closed with 1013 when it logs in by call. HTTP requests are no connections.
+    /// 503 and `Retry-After`, or closed with 1013 when it logs in by call. HTTP requests that log in are no
+    /// connections.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.config.max_connections = connections;
         self
@@ -397,6 +398,8 @@ impl ServerBuilder {
 
     /// The most connections that may be there without having logged in; 100 by default, apart from
     /// [`max_connections`](Self::max_connections). One more is refused with HTTP status 503 and `Retry-After`.
+    ///
+    /// A request over HTTP that logs nobody in counts as one of them, from before its body is read until it is answered.
     pub fn max_unauthenticated(mut self, connections: usize) -> Self {
         self.config.max_unauthenticated = connections;
         self

@@ -13,7 +13,7 @@ use axum::{
 };
 use futures_util::StreamExt;
 
-use super::{ServerState, handshake, login, refused, turned_away, unauthorized};
+use super::{ServerState, handshake, login, refused, turned_away, unauthorized, unavailable};
 use crate::{
     config::ServerConfig,
     protocol::{ErrorCode, ErrorObject, Id, error_text},
@@ -24,8 +24,9 @@ use crate::{
 /// Answers 200 with what JSON-RPC answers, errors of calls included, and 204 when it answers nothing.
 ///
 /// What the HTTP layer itself refuses has an HTTP status: 401 for a wrong token or a login that is missing,
-/// 408 for a body that does not go on, 413 for one over `max_message_size`, 415 for one that is not `application/json`. The last matters for
-/// security: browsers send any other type across origins without asking.
+/// 408 for a body that does not go on, 413 for one over `max_message_size`, 415 for one that is not `application/json`,
+/// 503 where strangers have taken all their places. That only JSON is taken matters for security: browsers send any
+/// other type across origins without asking.
 pub(super) async fn call(State(server): ServerState, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if let Some(refusal) = turned_away(&server, &parts.headers).await {
@@ -40,6 +41,14 @@ pub(super) async fn call(State(server): ServerState, request: Request) -> Respon
     if !is_json(&parts.headers) {
         return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "a call must be sent as application/json\n").into_response();
     }
+    // Held to the answer: the bodies of strangers are as few as their connections.
+    let _seat = match identity {
+        Some(_) => None,
+        None => match server.seat(false) {
+            Some(seat) => Some(seat),
+            None => return unavailable("the server has as many callers that have not logged in as it may have"),
+        },
+    };
     let body = match read(&server, &parts.headers, body, logged_in).await {
         Ok(body) => body,
         Err(refusal) => return refusal.into_response(),
