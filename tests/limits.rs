@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use conduit::{Connection, Counters, RunningServer, SlowClients, methods, rpc};
+use conduit::{Connection, Counters, RunningServer, ServerBuilder, SlowClients, methods, rpc};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -127,6 +127,25 @@ async fn pages_of_other_origins_are_refused_unless_they_are_allowed() {
     let (status, message) = http(server.address(), "GET", &upgrade, "").await;
     assert_eq!(status, 403);
     assert!(message.contains("https://evil.example") && message.contains("allowed_origins"), "{message}");
+}
+
+#[test]
+fn settings_that_could_not_work_are_refused_with_what_would() {
+    let fault = |set: fn(ServerBuilder) -> ServerBuilder| {
+        set(builder(methods![add]).open()).build().expect_err("refused").to_string()
+    };
+    for origin in ["app.example.org", "https://app.example.org/", "https://", "//app.example.org", ""] {
+        let built = builder(methods![add]).open().allowed_origins([origin]).build();
+        let message = built.expect_err("refused").to_string();
+        assert!(message.contains(&format!("`{origin}`, which no browser sends")), "{message}");
+    }
+    for origin in ["*", "null", "http://localhost:3000", "http://[::1]:3000", "chrome-extension://abc"] {
+        builder(methods![add]).open().allowed_origins([origin]).build().expect(origin);
+    }
+    let message = fault(|builder| builder.buffer_size(usize::MAX));
+    assert!(message.contains("`buffer_size` is 18446744073709551615: it can be at most 16777216"), "{message}");
+    let message = fault(|builder| builder.heartbeat_interval(Duration::from_nanos(1)));
+    assert!(message.contains("`heartbeat_interval` is 1ns: it must be at least 1ms"), "{message}");
 }
 
 #[tokio::test]

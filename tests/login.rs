@@ -210,7 +210,12 @@ async fn a_login_that_takes_longer_than_a_stranger_may_is_refused() {
 #[test]
 fn headers_to_log_in_by_are_checked() {
     let hook = |_: Server, _: Credentials| async { Err::<Identity, _>("nobody") };
-    for (names, part) in [(["x key"], "`x key`, which is no name"), (["Authorization"], "leave it out")] {
+    for (names, part) in [
+        (["x key"], "`x key`, which is no name"),
+        (["Authorization"], "leave it out"),
+        (["Connection"], "`Connection`, which clients send that don't log in"),
+        (["sec-websocket-key"], "`sec-websocket-key`, which clients send"),
+    ] {
         let error = builder(methods![who]).login_headers(names).login(hook).build().expect_err("refused").to_string();
         assert!(error.contains(part), "{error}");
     }

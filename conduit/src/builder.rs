@@ -150,7 +150,8 @@ impl ServerBuilder {
     }
 
     /// The headers, beside `Authorization`, by which a client may log in when it connects or posts; none by default.
-    /// What they hold is for the [login hook](Self::login) to look at.
+    /// What they hold is for the [login hook](Self::login) to look at. Headers that every client sends, such as
+    /// `connection`, are refused.
     ///
     /// ```
     /// use conduit::{Credentials, Identity, Server};
@@ -405,8 +406,8 @@ impl ServerBuilder {
         self
     }
 
-    /// The most bytes that are read from a connection at a time; 64 KiB by default, 512 at the least. The buffer is one
-    /// of each thread: an idle connection holds none.
+    /// The most bytes that are read from a connection at a time; 64 KiB by default, 512 at the least, 16 MiB at most. The
+    /// buffer is one of each thread: an idle connection holds none.
     pub fn buffer_size(mut self, bytes: usize) -> Self {
         self.config.buffer_size = bytes;
         self
@@ -414,7 +415,8 @@ impl ServerBuilder {
 
     /// Lets pages of these origins (`"https://app.example.org"`, or `"*"` for all) call the server from browsers.
     /// Without it, only pages of the server's own host and of this machine may; others are refused with HTTP status
-    /// 403. Programs that are no browsers send no origin.
+    /// 403. Programs that are no browsers send no origin. An origin is scheme, host and, where there is one, port, without
+    /// a slash at the end.
     pub fn allowed_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.config.allowed_origins.extend(origins.into_iter().map(Into::into));
         self
@@ -438,7 +440,7 @@ impl ServerBuilder {
         self
     }
 
-    /// How often a connection is pinged; 30 s by default.
+    /// How often a connection is pinged; 30 s by default, 1 ms at least.
     pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
         self.config.heartbeat_interval = interval;
         self

@@ -99,6 +99,29 @@ const MAX_DEPTH: usize = 128;
 /// Beyond a byte each nanosecond the clock can't tell.
 const MAX_BYTES_PER_SECOND: u32 = 1_000_000_000;
 
+/// The largest buffer that a thread reads into.
+const MAX_BUFFER: usize = 16 * 1024 * 1024;
+
+/// The clock of a runtime counts milliseconds.
+const MIN_HEARTBEAT_INTERVAL: Duration = Duration::from_millis(1);
+
+/// Headers that say nothing of who a client is. Whoever sent them would be taken to log in.
+const OF_EVERY_REQUEST: [&str; 13] = [
+    "accept",
+    "connection",
+    "content-length",
+    "content-type",
+    "conduit-version",
+    "host",
+    "origin",
+    "sec-websocket-extensions",
+    "sec-websocket-key",
+    "sec-websocket-protocol",
+    "sec-websocket-version",
+    "upgrade",
+    "user-agent",
+];
+
 /// A secret that logs don't show.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -266,10 +289,30 @@ impl ServerConfig {
             (None, Some(_)) => faults.push("`tls_key` is given and `tls_certificate` is not: TLS needs both".into()),
             _ => {}
         }
+        if self.buffer_size > MAX_BUFFER {
+            faults.push(format!("`buffer_size` is {}: it can be at most {MAX_BUFFER}", self.buffer_size));
+        }
+        if !self.heartbeat_interval.is_zero() && self.heartbeat_interval < MIN_HEARTBEAT_INTERVAL {
+            faults.push(format!(
+                "`heartbeat_interval` is {:?}: it must be at least {MIN_HEARTBEAT_INTERVAL:?}",
+                self.heartbeat_interval
+            ));
+        }
+        faults.extend(self.allowed_origins.iter().filter(|origin| !is_origin(origin)).map(|origin| {
+            format!(
+                "`allowed_origins` holds `{origin}`, which no browser sends: give scheme and host as in \
+                 \"https://app.example.org\", with the port if it has one and without a slash at the end, or \"*\" for all"
+            )
+        }));
         for name in &self.login_headers {
             if !is_header_name(name) {
                 faults
                     .push(format!("`login_headers` holds `{name}`, which is no name of a header such as `x-api-key`"));
+            } else if OF_EVERY_REQUEST.iter().any(|other| name.eq_ignore_ascii_case(other)) {
+                faults.push(format!(
+                    "`login_headers` holds `{name}`, which clients send that don't log in: give the name of a header \
+                     such as `x-api-key`"
+                ));
             } else if name.eq_ignore_ascii_case("authorization") {
                 faults.push(
                     "`login_headers` holds `authorization`, by which every client may log in: leave it out".into(),
@@ -300,6 +343,15 @@ fn prometheus_fault(address: &str) -> Option<String> {
 
 fn fits_a_header(password: &str) -> bool {
     password.trim() == password && password.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+}
+
+/// Whether a browser could send it as where a page is from: a scheme and a host with or without a port (RFC 6454, 7).
+fn is_origin(text: &str) -> bool {
+    // `null` is what pages without an origin send.
+    matches!(text, "*" | "null")
+        || text.split_once("://").is_some_and(|(scheme, host)| {
+            is_header_name(scheme) && !host.is_empty() && !host.contains(['/', '?', '#', '@', ',', ' '])
+        })
 }
 
 /// Whether a text is a token, as names of headers are (RFC 9110, 5.1).
