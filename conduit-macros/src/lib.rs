@@ -168,7 +168,8 @@ pub fn on_client_connect(options: proc_macro::TokenStream, item: proc_macro::Tok
 /// ended it.
 ///
 /// The one parameter that may be owned is a `Disconnected`: code and reason. `&Connection` is lent, `&Server`, and
-/// state. The client is in its rooms until the hooks have run. A failure is logged. What holds for
+/// state. The client is in its rooms until the hooks have run. A failure is logged. It does not run for a client that a
+/// connect hook refused, also where another connect hook had run before. What holds for
 /// [hooks](macro@on_startup#hooks) in general stands there.
 #[proc_macro_attribute]
 pub fn on_client_disconnect(

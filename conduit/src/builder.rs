@@ -202,6 +202,11 @@ impl ServerBuilder {
 
     /// Runs once for each client that `on_client_connect` let in, when its connection has ended, whatever ended it.
     /// The client is in its rooms until it has run.
+    ///
+    /// It does not run for a client that was refused. Where several connect hooks are given and a later one refuses, what
+    /// those before it took, such as a name, is theirs to give back: keep it in
+    /// [`set_data`](Connection::set_data) as a value that gives it back when it is dropped, or let the hook that may
+    /// refuse come first.
     pub fn on_client_disconnect<F, Fut>(mut self, function: F) -> Self
     where
         F: Fn(Connection, Disconnected) -> Fut + Send + Sync + 'static,
@@ -518,7 +523,7 @@ impl ServerBuilder {
 
     /// The most bytes that may wait to be sent to a connection; 64 MiB by default. A client that reads so
     /// slowly that more would wait is dealt with as [`slow_clients`](Self::slow_clients) says. One that takes not a byte
-    /// of what waits for `heartbeat_timeout` is disconnected with 4002.
+    /// for `heartbeat_timeout` while more than half of it waits is disconnected with 4002.
     pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
         self.config.max_queue_bytes = bytes;
         self

@@ -234,8 +234,8 @@ pub use conduit_macros::on_startup;
 ///
 /// #[on_client_connect]
 /// async fn welcome(client: &Connection) -> Result<(), &'static str> {
-///     if client.server().connection_count() > 100 {
-///         return Err("we are full");
+///     if client.server().members("lobby").len() >= 100 {
+///         return Err("the lobby is full");
 ///     }
 ///     client.join("lobby");
 ///     client.send("welcome", &json!({ "rooms": client.rooms() }));
