@@ -287,6 +287,21 @@ async fn who_sends_too_many_messages_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn over_http_the_rates_count_by_address() {
+    let server = start(builder(methods![add]).open().max_messages_per_second(2)).await;
+    let body = r#"{"jsonrpc":"2.0","method":"add","params":[1,2],"id":1}"#;
+    let post = async || http(server.address(), "POST", &[("content-type", "application/json")], body).await.1;
+    let mut refused = 0;
+    // Far more than the rate allows in the time that these take.
+    for _ in 0..20 {
+        let answer = post().await;
+        refused += usize::from(answer.contains("-32007"));
+    }
+    assert!(refused >= 10, "{refused} were refused");
+    assert_eq!(Peer::connect(&server).await.result("add", json!([1, 2])).await, 3, "a connection has its own");
+}
+
+#[tokio::test]
 async fn an_event_that_comes_too_fast_is_told_of_and_a_notification_is_not() {
     let builder = builder(methods![add]).open().max_messages_per_second(1).on("ping", async |_: Connection| {});
     let server = start(builder).await;

@@ -16,6 +16,7 @@ use crate::{
     handshake::Handshake,
     lifecycle::{self, Disconnected, Failure},
     metrics::Cause,
+    rate::Rates,
     server::Server,
     session::{self, Handler, Socket, shutting_down},
 };
@@ -102,7 +103,7 @@ impl Server {
 
     /// A connection that holds a place, to be served when its socket is there.
     pub(crate) fn newcomer(&self, handshake: Handshake, seat: Seat) -> Connection {
-        self.make_connection(handshake, Some(seat))
+        self.make_connection(handshake, Some(seat), Rates::new(&self.0.config))
     }
 
     /// Serves a socket until it ends; `identity` is who its upgrade logged in.
@@ -189,7 +190,9 @@ impl Server {
         identity: Option<Identity>,
         text: &str,
     ) -> Option<String> {
-        let connection = self.make_connection(handshake, None);
+        let address = handshake.peer_addr.map(|address| address.ip());
+        let rates = self.0.http_rates.of(address, &self.0.config);
+        let connection = self.make_connection(handshake, None, rates);
         // There is nothing to send events or calls over.
         connection.outbox().seal();
         if let Some(identity) = identity {
@@ -211,9 +214,9 @@ impl Server {
         answer
     }
 
-    fn make_connection(&self, handshake: Handshake, seat: Option<Seat>) -> Connection {
+    fn make_connection(&self, handshake: Handshake, seat: Option<Seat>, rates: Option<Arc<Rates>>) -> Connection {
         let id = ConnectionId(self.0.next_connection.fetch_add(1, Ordering::Relaxed));
-        Connection::new(id, handshake, seat, Arc::new(self.clone()), &self.0.config)
+        Connection::new(id, handshake, seat, rates, Arc::new(self.clone()), &self.0.config)
     }
 }
 

@@ -484,7 +484,8 @@ impl ServerBuilder {
     }
 
     /// The most calls that may run at a time on a connection; 1024 by default. One more is answered with an
-    /// error at once.
+    /// error at once. Over HTTP it counts for each request by itself: how many requests there are at a time is limited
+    /// for strangers alone, by [`max_unauthenticated`](Self::max_unauthenticated).
     pub fn max_in_flight(mut self, calls: usize) -> Self {
         self.config.max_in_flight = calls;
         self
@@ -493,6 +494,10 @@ impl ServerBuilder {
     /// How many messages a connection may send per second, and at once; without limit by default. A batch counts as
     /// many as it holds. What is over it is not looked at and answered with error -32007, whose `data.retry_after_ms` says
     /// when to try again. On a [raw](crate::raw) connection, where nothing could say so, it closes with 1008.
+    ///
+    /// Over HTTP, where each request is a connection of its own, it counts by the address that requests come from (of
+    /// IPv6: the network of 64 bits), so clients behind one proxy share it there. An address that is not known, of a server
+    /// nested without connect info, is not limited.
     pub fn max_messages_per_second(mut self, messages: u32) -> Self {
         self.config.max_messages_per_second = self.rate("max_messages_per_second", messages);
         self

@@ -66,7 +66,7 @@ struct Inner {
     refusal: OnceLock<Close>,
     in_flight: Arc<InFlight>,
     outbox: Outbox,
-    rates: Option<Box<Rates>>,
+    rates: Option<Arc<Rates>>,
     max_message_size: usize,
     /// The server's own calls that the peer has not answered yet.
     asked: Asked,
@@ -86,6 +86,7 @@ impl Connection {
         id: ConnectionId,
         handshake: Handshake,
         seat: Option<Seat>,
+        rates: Option<Arc<Rates>>,
         home: Arc<dyn Lend>,
         config: &ServerConfig,
     ) -> Self {
@@ -100,7 +101,7 @@ impl Connection {
             refusal: OnceLock::new(),
             in_flight: Arc::new(InFlight::new(config.max_in_flight)),
             outbox: Outbox::new(config.max_queue_bytes, config.slow_clients),
-            rates: Rates::new(config),
+            rates,
             max_message_size: config.max_message_size,
             asked: Asked::default(),
             connected_at: SystemTime::now(),

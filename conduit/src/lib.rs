@@ -67,6 +67,7 @@ mod auth;
 mod broadcast;
 mod builder;
 mod builtin;
+mod by_address;
 mod capacity;
 mod client;
 mod client_call;

@@ -1,7 +1,9 @@
 //! How much a connection may send: messages and bytes per second.
 
 use std::{
+    net::IpAddr,
     num::{NonZero, NonZeroU32},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -14,6 +16,7 @@ use governor::{
 use serde::Serialize;
 
 use crate::{
+    by_address::ByAddress,
     config::ServerConfig,
     protocol::{ErrorCode, ErrorObject},
 };
@@ -36,14 +39,14 @@ struct Bucket {
 
 impl Rates {
     /// What the settings limit; `None` when they limit nothing.
-    pub(crate) fn new(config: &ServerConfig) -> Option<Box<Self>> {
+    pub(crate) fn new(config: &ServerConfig) -> Option<Arc<Self>> {
         let messages = config.max_messages_per_second.map(|rate| Bucket::new("max_messages_per_second", rate, rate));
         let bytes = config.max_bytes_per_second.map(|rate| {
             // One message of the size that is allowed can always be sent.
             let largest = config.max_message_size.try_into().ok().and_then(NonZero::new).unwrap_or(NonZero::<u32>::MAX);
             Bucket::new("max_bytes_per_second", rate, rate.max(largest))
         });
-        (messages.is_some() || bytes.is_some()).then(|| Box::new(Self { messages, bytes }))
+        (messages.is_some() || bytes.is_some()).then(|| Arc::new(Self { messages, bytes }))
     }
 
     /// Says why a text of so many messages and bytes is too much now, if it is.
@@ -51,6 +54,52 @@ impl Rates {
         let take = |bucket: &Option<Bucket>, count| bucket.as_ref().map_or(Ok(()), |bucket| bucket.take(count));
         take(&self.messages, messages)?;
         take(&self.bytes, bytes)
+    }
+}
+
+impl Rates {
+    /// How long it takes until what was sent makes no difference any more.
+    fn memory(&self) -> Duration {
+        let buckets = self.messages.iter().chain(&self.bytes);
+        buckets.map(|bucket| Duration::from_secs(bucket.burst.div_ceil(bucket.rate).into())).max().unwrap_or_default()
+    }
+}
+
+/// The rates of those who come over HTTP, where a connection is no more than a request: by their address.
+#[derive(Debug)]
+pub(crate) struct RatesByAddress(Option<Mutex<ByAddress<Used>>>);
+
+#[derive(Debug)]
+struct Used {
+    rates: Arc<Rates>,
+    last: tokio::time::Instant,
+}
+
+impl RatesByAddress {
+    pub(crate) fn new(config: &ServerConfig) -> Self {
+        Self(Used::new(config).map(|others| Mutex::new(ByAddress::new(others))))
+    }
+
+    /// The rates of an address, if any are limited.
+    pub(crate) fn of(&self, address: Option<IpAddr>, config: &ServerConfig) -> Option<Arc<Rates>> {
+        let Some(address) = address else { return Rates::new(config) };
+        let fresh = Used::new(config)?;
+        // No code that can panic runs under the lock.
+        let mut all = self.0.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, used) = all.entry(address, || fresh, Used::is_over);
+        used.last = tokio::time::Instant::now();
+        Some(Arc::clone(&used.rates))
+    }
+}
+
+impl Used {
+    fn new(config: &ServerConfig) -> Option<Self> {
+        Rates::new(config).map(|rates| Self { rates, last: tokio::time::Instant::now() })
+    }
+
+    /// Nobody holds them, and new ones would allow no more.
+    fn is_over(&self) -> bool {
+        Arc::strong_count(&self.rates) == 1 && self.last.elapsed() >= self.rates.memory()
     }
 }
 
@@ -101,7 +150,7 @@ impl Clock for TokioClock {
 mod tests {
     use super::*;
 
-    fn rates(messages: u32, bytes: u32, max_message_size: usize) -> Box<Rates> {
+    fn rates(messages: u32, bytes: u32, max_message_size: usize) -> Arc<Rates> {
         let config = ServerConfig {
             max_messages_per_second: NonZero::new(messages),
             max_bytes_per_second: NonZero::new(bytes),
@@ -131,6 +180,20 @@ mod tests {
         assert!(rates.admit(1, 50).unwrap_err().to_string().contains("try again in 500 ms"));
         let error = rates.admit(1, 1001).unwrap_err();
         assert!(error.to_string().contains("1001 at once are over `max_bytes_per_second`, of which 1000"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_address_has_rates_of_its_own_until_it_has_sent_nothing_for_as_long_as_they_remember() {
+        let config = ServerConfig { max_messages_per_second: NonZero::new(1), ..ServerConfig::default() };
+        let all = RatesByAddress::new(&config);
+        let take = |n: u32| all.of(Some(IpAddr::V4(n.into())), &config).unwrap().admit(1, 1);
+        let known = u32::try_from(crate::by_address::KNOWN).unwrap();
+        (0..known).for_each(|n| take(n).unwrap());
+        take(0).unwrap_err();
+        take(known).unwrap();
+        take(known + 1).expect_err("those who find no place share the rates of one");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        (0..known).for_each(|n| take(known + n).unwrap());
     }
 
     #[test]

@@ -29,6 +29,7 @@ use crate::{
     metrics::Metrics,
     payload::shared_event_text,
     protocol::ErrorObject,
+    rate::RatesByAddress,
     raw::Route,
     session::Terms,
     startup::Startup,
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     /// The connections of raw routes, which are in no list that the application sees.
     pub(crate) raw_hub: Hub,
     pub(crate) throttle: Throttle,
+    pub(crate) http_rates: RatesByAddress,
     pub(crate) metrics: Arc<Metrics>,
     #[cfg(feature = "prometheus")]
     pub(crate) endpoint: OnceCell<transport::prometheus::Endpoint>,
@@ -269,6 +271,7 @@ impl Server {
         let Parts { config, auth, tls, states, dispatcher, discovery, hooks, raw_routes } = parts;
         let metrics = Arc::clone(&dispatcher.metrics);
         let capacity = Arc::new(Capacity::new(config.max_connections, config.max_unauthenticated));
+        let http_rates = RatesByAddress::new(&config);
         let throttle = Throttle::new(config.max_failed_logins);
         let terms = Arc::new(Terms {
             auth_timeout: config.auth_timeout,
@@ -290,6 +293,7 @@ impl Server {
             raw_routes,
             raw_hub: Hub::default(),
             throttle,
+            http_rates,
             metrics,
             #[cfg(feature = "prometheus")]
             endpoint: OnceCell::new(),

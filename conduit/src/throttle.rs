@@ -1,8 +1,8 @@
 //! How often an address may fail to log in.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    net::{IpAddr, Ipv6Addr},
+    collections::VecDeque,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,6 +11,8 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
 };
+
+use crate::by_address::{ByAddress, Key};
 
 /// Failed logins by address: each takes its time, and after several the address has to wait.
 ///
@@ -21,16 +23,7 @@ use tokio::{
 pub(crate) struct Throttle {
     /// Failures that an address may have within [`WINDOW`](Self::WINDOW); 0 for any number.
     allowed: usize,
-    tables: Mutex<Tables>,
-}
-
-#[derive(Debug)]
-struct Tables {
-    addresses: HashMap<IpAddr, Tries>,
-    /// Of all addresses for which there was no place.
-    others: Tries,
-    /// When it was last looked for addresses that can be let go.
-    swept: Instant,
+    tries: Mutex<ByAddress<Tries>>,
 }
 
 /// The tries of one address. Its permits, taken ones and free ones, are the failures that it may still have.
@@ -50,27 +43,15 @@ pub(crate) struct Try<'a> {
     held: Option<(Key, OwnedSemaphorePermit)>,
 }
 
-/// Whose tries are counted together.
-#[derive(Debug, Clone, Copy)]
-enum Key {
-    Address(IpAddr),
-    Others,
-}
-
 impl Throttle {
     /// What a failed login costs whoever made it.
     const DELAY: Duration = Duration::from_millis(100);
     /// How long a failure counts.
     const WINDOW: Duration = Duration::from_secs(60);
-    /// Addresses that are remembered. Those that come when so many fail share what one may have.
-    const ADDRESSES: usize = 10_000;
-    /// How often a full table is searched for addresses to let go: the search looks at all of them.
-    const SWEEP: Duration = Duration::from_secs(1);
 
     pub(crate) fn new(allowed: u32) -> Self {
         let allowed = usize::try_from(allowed).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        let tables = Tables { addresses: HashMap::new(), others: Tries::new(allowed), swept: Instant::now() };
-        Self { allowed, tables: Mutex::new(tables) }
+        Self { allowed, tries: Mutex::new(ByAddress::new(Tries::new(allowed))) }
     }
 
     /// Waits until an address may try to log in.
@@ -81,7 +62,7 @@ impl Throttle {
     /// # Cancel safety
     /// Dropping the future gives the place in the row back.
     pub(crate) async fn admit(&self, address: Option<IpAddr>) -> Result<Try<'_>, String> {
-        let Some(address) = address.map(network).filter(|_| self.allowed > 0) else {
+        let Some(address) = address.filter(|_| self.allowed > 0) else {
             return Ok(Try { throttle: self, held: None });
         };
         let (key, left) = self.left(address);
@@ -93,44 +74,20 @@ impl Throttle {
 
     /// The permits that an address draws on.
     fn left(&self, address: IpAddr) -> (Key, Arc<Semaphore>) {
-        let mut tables = self.lock();
-        let key = if tables.has_place_for(address) { Key::Address(address) } else { Key::Others };
-        let tries = match key {
-            Key::Address(address) => tables.addresses.entry(address).or_insert_with(|| Tries::new(self.allowed)),
-            Key::Others => &mut tables.others,
-        };
+        let mut all = self.lock();
+        let (key, tries) = all.entry(address, || Tries::new(self.allowed), Tries::is_over);
         tries.forgive();
         (key, Arc::clone(&tries.left))
     }
 
     fn refusal(&self, key: Key) -> String {
-        let rest = self.lock().tries(key).map_or(Duration::ZERO, |tries| tries.rest());
+        let rest = self.lock().value(key).map_or(Duration::ZERO, |tries| tries.rest());
         format!("too many failed logins from this address: try again in {} s", rest.as_secs() + 1)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Tables> {
+    fn lock(&self) -> MutexGuard<'_, ByAddress<Tries>> {
         // No code that can panic runs under the lock.
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Tables {
-    fn has_place_for(&mut self, address: IpAddr) -> bool {
-        if self.addresses.len() < Throttle::ADDRESSES || self.addresses.contains_key(&address) {
-            return true;
-        }
-        if self.swept.elapsed() >= Throttle::SWEEP {
-            self.swept = Instant::now();
-            self.addresses.retain(|_, tries| !tries.is_over());
-        }
-        self.addresses.len() < Throttle::ADDRESSES
-    }
-
-    fn tries(&mut self, key: Key) -> Option<&mut Tries> {
-        match key {
-            Key::Address(address) => self.addresses.get_mut(&address),
-            Key::Others => Some(&mut self.others),
-        }
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -138,9 +95,9 @@ impl Try<'_> {
     /// Notes that the login failed, and holds its answer back.
     pub(crate) async fn failed(mut self) {
         if let Some((key, permit)) = self.held.take() {
-            let mut tables = self.throttle.lock();
+            let mut all = self.throttle.lock();
             permit.forget();
-            if let Some(tries) = tables.tries(key) {
+            if let Some(tries) = all.value(key) {
                 tries.fail(self.throttle.allowed);
             }
         }
@@ -151,14 +108,10 @@ impl Try<'_> {
 impl Drop for Try<'_> {
     fn drop(&mut self) {
         let Some((key, permit)) = self.held.take() else { return };
-        let mut tables = self.throttle.lock();
+        let mut all = self.throttle.lock();
         drop(permit);
         // An address without failures and without another try is not remembered.
-        if let Key::Address(address) = key
-            && tables.addresses.get(&address).is_some_and(|tries| tries.failures.is_empty() && tries.is_unused())
-        {
-            tables.addresses.remove(&address);
-        }
+        all.forget_if(key, |tries| tries.failures.is_empty() && tries.is_unused());
     }
 }
 
@@ -202,16 +155,6 @@ impl Tries {
     }
 }
 
-/// What counts as one address: of IPv6, where a client has as many as it likes, the network of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(address) if address.to_ipv4_mapped().is_none() => {
-            Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into()
-        }
-        address => address,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
@@ -219,6 +162,7 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+    use crate::by_address::KNOWN;
 
     const ADDRESS: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
 
@@ -272,7 +216,7 @@ mod tests {
         let throttle = Throttle::new(0);
         fail(&throttle, 1000).await;
         assert!(throttle.admit(ADDRESS).await.is_ok());
-        assert!(throttle.lock().addresses.is_empty());
+        assert!(throttle.lock().is_empty());
     }
 
     #[tokio::test(start_paused = true)]
@@ -280,16 +224,16 @@ mod tests {
         let throttle = Throttle::new(2);
         let address = |n: usize| Some(IpAddr::V4(Ipv4Addr::from_bits(u32::try_from(n).unwrap())));
         let failing = async |n| throttle.admit(address(n)).await.unwrap().failed().await;
-        let all = (0..Throttle::ADDRESSES).map(failing);
+        let all = (0..KNOWN).map(failing);
         futures_util::future::join_all(all).await;
-        for n in Throttle::ADDRESSES..Throttle::ADDRESSES + 2 {
+        for n in KNOWN..KNOWN + 2 {
             throttle.admit(address(n)).await.unwrap().failed().await;
         }
-        assert!(throttle.admit(address(Throttle::ADDRESSES + 2)).await.is_err());
+        assert!(throttle.admit(address(KNOWN + 2)).await.is_err());
         assert!(throttle.admit(address(0)).await.is_ok(), "who has a place keeps its own failures");
         tokio::time::advance(Throttle::WINDOW).await;
-        drop(throttle.admit(address(Throttle::ADDRESSES + 2)).await.unwrap());
-        assert!(throttle.lock().addresses.is_empty(), "those whose time is over have left");
+        drop(throttle.admit(address(KNOWN + 2)).await.unwrap());
+        assert!(throttle.lock().is_empty(), "those whose time is over have left");
     }
 
     #[tokio::test(start_paused = true)]
@@ -317,7 +261,7 @@ mod tests {
         assert!((&mut waiting).now_or_never().is_none());
         drop(waiting);
         drop(tries);
-        assert!(throttle.lock().addresses.is_empty());
+        assert!(throttle.lock().is_empty());
     }
 
     #[tokio::test(start_paused = true)]
