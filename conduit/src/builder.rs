@@ -411,6 +411,16 @@ impl ServerBuilder {
         self
     }
 
+    /// The most sockets on which no request runs: those that are new, in the middle of a handshake or of the head of a
+    /// request, or kept for another request over HTTP; 4096 by default. One more ends the one that has been so for longest.
+    ///
+    /// A WebSocket is none of them once it is one. A server that is nested by its [router](Server::router) has no sockets
+    /// of its own.
+    pub fn max_idle_sockets(mut self, sockets: usize) -> Self {
+        self.config.max_idle_sockets = sockets;
+        self
+    }
+
     /// The most bytes that are read from a connection at a time; 64 KiB by default, 512 at the least, 16 MiB at most. The
     /// buffer is one of each thread: an idle connection holds none.
     pub fn buffer_size(mut self, bytes: usize) -> Self {

@@ -50,6 +50,7 @@ pub struct ServerConfig {
     pub max_failed_logins: u32,
     pub max_connections: usize,
     pub max_unauthenticated: usize,
+    pub max_idle_sockets: usize,
     pub buffer_size: usize,
     #[serde(with = "humantime_serde")]
     pub heartbeat_interval: Duration,
@@ -201,6 +202,7 @@ impl Default for ServerConfig {
             max_failed_logins: 10,
             max_connections: 1000,
             max_unauthenticated: 100,
+            max_idle_sockets: 4096,
             buffer_size: 64 * 1024,
             heartbeat_interval: Duration::from_secs(30),
             heartbeat_timeout: Duration::from_secs(90),
@@ -229,6 +231,7 @@ impl ServerConfig {
         let sizes = [
             ("max_connections", self.max_connections),
             ("max_unauthenticated", self.max_unauthenticated),
+            ("max_idle_sockets", self.max_idle_sockets),
             ("max_message_size", self.max_message_size),
             ("max_batch", self.max_batch),
             ("max_depth", self.max_depth),

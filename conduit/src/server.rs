@@ -34,7 +34,7 @@ use crate::{
     session::Terms,
     startup::Startup,
     throttle::Throttle,
-    transport::{self, Tls},
+    transport::{self, IdleSockets, Tls},
 };
 
 /// A JSON-RPC server; a cheap handle that methods borrow as `&Server`.
@@ -66,6 +66,7 @@ pub(crate) struct Inner {
     pub(crate) discovery: Discovery,
     pub(crate) hub: Hub,
     pub(crate) capacity: Arc<Capacity>,
+    pub(crate) idle_sockets: Arc<IdleSockets>,
     pub(crate) hooks: Hooks,
     pub(crate) raw_routes: Vec<Route>,
     /// The connections of raw routes, which are in no list that the application sees.
@@ -271,6 +272,7 @@ impl Server {
         let Parts { config, auth, tls, states, dispatcher, discovery, hooks, raw_routes } = parts;
         let metrics = Arc::clone(&dispatcher.metrics);
         let capacity = Arc::new(Capacity::new(config.max_connections, config.max_unauthenticated));
+        let idle_sockets = Arc::new(IdleSockets::new(config.max_idle_sockets));
         let http_rates = RatesByAddress::new(&config);
         let throttle = Throttle::new(config.max_failed_logins);
         let terms = Arc::new(Terms {
@@ -289,6 +291,7 @@ impl Server {
             next_connection: AtomicU64::new(1),
             hub: Hub::default(),
             capacity,
+            idle_sockets,
             hooks,
             raw_routes,
             raw_hub: Hub::default(),

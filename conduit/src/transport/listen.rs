@@ -25,6 +25,7 @@ use tokio::{
 
 use super::{
     Tls,
+    idle::Idle,
     watch::{Patience, Phase, Watch, Watched},
 };
 use crate::server::{Inner, Server};
@@ -43,7 +44,8 @@ pub(crate) async fn serve(listener: TcpListener, server: Server) {
             () = server.0.closing.cancelled() => return,
             accepted = accept(&listener) => accepted,
         };
-        server.0.sessions.spawn(serve_connection(server.clone(), router.clone(), stream, peer));
+        let idle = server.0.idle_sockets.add();
+        server.0.sessions.spawn(serve_connection(server.clone(), router.clone(), stream, peer, idle));
     }
 }
 
@@ -75,11 +77,11 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn serve_connection(server: Server, router: Router, stream: TcpStream, peer: SocketAddr) {
+async fn serve_connection(server: Server, router: Router, stream: TcpStream, peer: SocketAddr, idle: Idle) {
     let serving = async {
-        let Some(tls) = &server.0.tls else { return serve_http(&server, router, stream, peer).await };
-        match shake_hands(&server, tls, stream).await {
-            Ok(stream) => serve_http(&server, router, stream, peer).await,
+        let Some(tls) = &server.0.tls else { return serve_http(&server, router, stream, peer, idle).await };
+        match shake_hands(&server, tls, stream, &idle).await {
+            Ok(stream) => serve_http(&server, router, stream, peer, idle).await,
             Err(why) => tracing::debug!(%peer, "a TLS handshake failed: {why}"),
         }
     };
@@ -89,15 +91,19 @@ async fn serve_connection(server: Server, router: Router, stream: TcpStream, pee
     }
 }
 
-async fn shake_hands(server: &Server, tls: &Tls, stream: TcpStream) -> Result<impl Stream, String> {
+async fn shake_hands(server: &Server, tls: &Tls, stream: TcpStream, idle: &Idle) -> Result<impl Stream, String> {
     let Inner { config, shutdown, .. } = &*server.0;
-    let handshake = tokio::time::timeout(config.auth_timeout, tls.accept(stream));
-    match shutdown.run_until_cancelled(handshake).await {
-        Some(Ok(stream)) => stream.map_err(|error| error.to_string()),
-        Some(Err(_)) => Err("it took longer than `auth_timeout`".into()),
-        None => Err("the server is shutting down".into()),
+    tokio::select! {
+        handshake = tokio::time::timeout(config.auth_timeout, tls.accept(stream)) => match handshake {
+            Ok(stream) => stream.map_err(|error| error.to_string()),
+            Err(_) => Err("it took longer than `auth_timeout`".into()),
+        },
+        () = poll_fn(|cx| idle.poll_evicted(cx)) => Err(CROWDED.into()),
+        () = shutdown.cancelled() => Err("the server is shutting down".into()),
     }
 }
+
+const CROWDED: &str = "there are more than `max_idle_sockets`";
 
 /// What bytes come and go on.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
@@ -105,7 +111,7 @@ trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 
 /// Answers the requests of a connection until it ends, becomes a WebSocket, or lets its time go by.
-async fn serve_http(server: &Server, router: Router, stream: impl Stream, peer: SocketAddr) {
+async fn serve_http(server: &Server, router: Router, stream: impl Stream, peer: SocketAddr, idle: Idle) {
     let (stream, watch) = Watched::new(stream);
     let noted = Arc::clone(&watch);
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -123,6 +129,7 @@ async fn serve_http(server: &Server, router: Router, stream: impl Stream, peer: 
     let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
     let Inner { config, shutdown, .. } = &*server.0;
+    let mut turn = Turn { phase: watch.phase(), idle: Some(idle) };
     let mut patience = Patience::new(config.auth_timeout, config.heartbeat_timeout);
     let mut shutdown = pin!(shutdown.cancelled());
     let mut is_last = false;
@@ -137,9 +144,30 @@ async fn serve_http(server: &Server, router: Router, stream: impl Stream, peer: 
             }
             return Poll::Ready(());
         }
+        if turn.poll_evicted(server, watch.phase(), cx).is_ready() {
+            tracing::debug!(%peer, "an HTTP connection ends: {CROWDED}");
+            return Poll::Ready(());
+        }
         is_over(&watch, &mut patience, is_last, cx).map(|why| tracing::debug!(%peer, "an HTTP connection ends: {why}"))
     })
     .await;
+}
+
+/// Whose turn it was last, and the place among the idle sockets where it was the peer's.
+struct Turn {
+    phase: Phase,
+    idle: Option<Idle>,
+}
+
+impl Turn {
+    /// Ready when the socket is idle, and is to make room.
+    fn poll_evicted(&mut self, server: &Server, phase: Phase, cx: &Context<'_>) -> Poll<()> {
+        if self.phase != phase {
+            self.phase = phase;
+            self.idle = matches!(phase, Phase::Head { .. }).then(|| server.0.idle_sockets.add());
+        }
+        self.idle.as_ref().map_or(Poll::Pending, |idle| idle.poll_evicted(cx))
+    }
 }
 
 /// Ready with the reason when a connection is not to go on.

@@ -5,6 +5,7 @@
 
 mod frame;
 mod http;
+mod idle;
 mod listen;
 mod origin;
 #[cfg(feature = "prometheus")]
@@ -31,7 +32,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 
-pub(crate) use self::{listen::serve, tls::Tls};
+pub(crate) use self::{idle::IdleSockets, listen::serve, tls::Tls};
 use crate::{
     auth::{Credentials, Identity, Refusal, VERSION_HEADER, bearer},
     handshake::{Handshake, Headers},
