@@ -145,6 +145,114 @@ async fn a_connect_hook_may_refuse() {
     assert_eq!(peer.closed().await.map(|frame| u16::from(frame.code)), Some(4003));
 }
 
+#[rpc(public)]
+async fn forever() {
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_refused_is_closed_whatever_it_has_running() {
+    let refuse = |_: Connection| async { Err("banned") };
+    let banned = start(builder(methods![forever]).password("p").on_client_connect(refuse)).await;
+    let full = start(builder(methods![forever]).password("p").max_connections(1)).await;
+    let _first = Peer::connect_with(&full, "p").await;
+    for (server, reason, code) in
+        [(banned, "banned", 4003), (full, "the server is full: it holds 1 connections", 1013)]
+    {
+        let mut peer = Peer::connect(&server).await;
+        peer.send(r#"{"jsonrpc":"2.0","method":"forever","id":7}"#).await;
+        assert_eq!(peer.error("rpc.login", json!(["p"])).await["message"], format!("login failed: {reason}"));
+        let mut connections = server.server().connections();
+        connections.retain(|connection| connection.identity().is_none() || code == 4003);
+        assert_eq!(connections.len(), 1);
+        assert!(!connections[0].is_logged_in());
+        assert_eq!(server.server().broadcast("news", &json!({})).include([connections[0].id()]).send(), 0);
+        let frame = peer.closed().await.expect("a close frame");
+        assert_eq!((u16::from(frame.code), frame.reason.as_str()), (code, reason));
+    }
+}
+
+#[tokio::test]
+async fn a_broadcast_to_all_passes_over_those_whose_connect_hook_has_not_decided() {
+    let gate = Arc::new(tokio::sync::Notify::new());
+    let opened = Arc::clone(&gate);
+    let hook = move |client: Connection| {
+        let gate = Arc::clone(&opened);
+        async move {
+            client.join("lobby");
+            client.send("checking", &json!({}));
+            gate.notified().await;
+        }
+    };
+    let server = start(builder(methods![]).password("p").on_client_connect(hook)).await;
+    let mut peer = Peer::connect_with(&server, "p").await;
+    assert_eq!(peer.receive().await["method"], "checking");
+    let hub = server.server();
+    assert_eq!(hub.broadcast("news", &json!({})).send(), 0);
+    assert_eq!(hub.broadcast("lobby", &json!({})).room("lobby").send(), 1, "the hook put it there");
+    assert_eq!(peer.receive().await["method"], "lobby");
+    gate.notify_one();
+    peer.expect_silence().await;
+    assert_eq!(hub.broadcast("news", &json!({})).send(), 1);
+}
+
+/// What a batch has done to a server whose connect hook has not decided.
+#[derive(Default)]
+struct Undecided {
+    hook_runs: std::sync::Condvar,
+    running: Mutex<bool>,
+    end: tokio::sync::Notify,
+    secrets_told: std::sync::atomic::AtomicUsize,
+}
+
+/// Holds the batch up where it is until the hook runs, on another thread.
+#[rpc(public)]
+async fn await_hook(state: &Arc<Undecided>) {
+    let running = state.running.lock().expect("nobody panics with the lock");
+    drop(state.hook_runs.wait_while(running, |running| !*running).expect("nobody panics with the lock"));
+}
+
+#[rpc]
+async fn secret(state: &Arc<Undecided>) -> &'static str {
+    state.secrets_told.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    "secret"
+}
+
+#[rpc(public)]
+async fn end_hook(state: &Arc<Undecided>) {
+    state.end.notify_one();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_calls_nothing_before_the_connect_hook_has_let_the_client_in() {
+    let state = Arc::new(Undecided::default());
+    let of_hook = Arc::clone(&state);
+    let hook = move |_: Connection| {
+        let state = Arc::clone(&of_hook);
+        async move {
+            *state.running.lock().expect("nobody panics with the lock") = true;
+            state.hook_runs.notify_all();
+            state.end.notified().await;
+            Err("banned")
+        }
+    };
+    let methods = methods![await_hook, secret, end_hook];
+    let server = start(builder(methods).password("p").state(Arc::clone(&state)).on_client_connect(hook)).await;
+    let mut peer = Peer::connect(&server).await;
+    let call = |id: u32, method: &str, params: Value| json!({ "jsonrpc": "2.0", "method": method, "params": params, "id": id });
+    let batch = json!([
+        call(1, "rpc.login", json!(["p"])),
+        call(2, "await_hook", json!([])),
+        call(3, "secret", json!([])),
+        call(4, "end_hook", json!([])),
+    ]);
+    let answers = peer.ask(&batch.to_string()).await;
+    assert_eq!(answers[0]["error"]["message"], "login failed: banned", "{answers}");
+    assert_eq!(answers[2]["error"]["code"], -32001, "{answers}");
+    assert_eq!(state.secrets_told.load(std::sync::atomic::Ordering::Relaxed), 0);
+    assert_eq!(peer.closed().await.map(|frame| u16::from(frame.code)), Some(4003));
+}
+
 #[tokio::test]
 async fn a_startup_hook_that_fails_aborts_the_start() {
     let server = builder(methods![]).open().on_startup(|_: Server| async { Err("no database") }).build();

@@ -12,8 +12,9 @@ use crate::{
 
 /// An event on its way to many connections. Made by [`Server::broadcast`](crate::Server::broadcast), sent by [`send`](Self::send).
 ///
-/// It reaches every connection that is logged in, or those of a room, or those that are included by number; of
-/// these, not the excluded ones.
+/// It reaches every connection that is logged in and that the connect hooks have let in, or those of a room, or those
+/// that are included by number; of these, not the excluded ones. A hook that puts its client in a room lets it hear the
+/// room from then on.
 #[must_use = "nothing is sent until `send()` is called"]
 #[derive(Debug)]
 pub struct Broadcast<'a> {
@@ -77,9 +78,12 @@ impl<'a> Broadcast<'a> {
     }
 
     fn wanted(&self, connections: impl Iterator<Item = Connection>) -> Vec<Connection> {
+        // To be among all asks for nobody's leave, so that it is for those alone whom no hook can refuse any more.
+        let is_for_all = self.rooms.is_empty() && self.include.is_none();
+        let receives = |connection: &Connection| connection.is_live() || (!is_for_all && connection.is_logged_in());
         let included = |id| self.include.as_ref().is_none_or(|include| include.contains(&id));
         connections
-            .filter(|connection| connection.is_logged_in())
+            .filter(receives)
             .filter(|connection| included(connection.id()) && !self.exclude.contains(&connection.id()))
             .collect()
     }

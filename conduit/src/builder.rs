@@ -188,9 +188,10 @@ impl ServerBuilder {
     }
 
     /// Runs when a client has logged in, before its first call is served. A failure refuses the client: its
-    /// connection closes with 4003 and the failure's text.
+    /// connection closes with 4003 and the failure's text; calls that still run have a quarter of a second to end.
     ///
-    /// What the hook sends arrives; what it asks by [`Connection::call`] is not answered before it has ended.
+    /// What the hook sends arrives; what it asks by [`Connection::call`] is not answered before it has ended. A broadcast
+    /// to all passes the client over until then; one to a room that the hook put it in, or to its number, does not.
     pub fn on_client_connect<F, Fut>(mut self, function: F) -> Self
     where
         F: Fn(Connection) -> Fut + Send + Sync + 'static,

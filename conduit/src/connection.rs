@@ -62,8 +62,6 @@ struct Inner {
     stage: Stage,
     hooks: tokio::sync::Mutex<()>,
     identity: OnceLock<Identity>,
-    /// Why the hooks refused the peer.
-    refusal: OnceLock<Close>,
     in_flight: Arc<InFlight>,
     outbox: Outbox,
     rates: Option<Arc<Rates>>,
@@ -98,7 +96,6 @@ impl Connection {
             stage: Stage(AtomicU8::new(Stage::NEW)),
             hooks: tokio::sync::Mutex::default(),
             identity: OnceLock::new(),
-            refusal: OnceLock::new(),
             in_flight: Arc::new(InFlight::new(config.max_in_flight)),
             outbox: Outbox::new(config.max_queue_bytes, config.slow_clients),
             rates,
@@ -142,10 +139,15 @@ impl Connection {
         &self.0.handshake
     }
 
-    /// Whether the peer has shown who it is. On a server without login, everybody has.
+    /// Whether the peer has shown who it is, and was not refused. On a server without login, everybody has.
     #[must_use]
     pub fn is_logged_in(&self) -> bool {
         matches!(self.0.stage.load(), Stage::WELCOMED | Stage::LIVE)
+    }
+
+    /// Whether the hooks have let the peer in, after its login.
+    pub(crate) fn is_live(&self) -> bool {
+        self.0.stage.load() == Stage::LIVE
     }
 
     /// Who the login found; `None` before it. On a server without login, an identity without a name.
@@ -272,15 +274,10 @@ impl Connection {
         self.0.outbox.close(Close::new(code.into(), reason.into()));
     }
 
-    /// Closes the connection once it owes no answer. Nothing is read from the peer any more.
+    /// Turns the peer away: it is sent nothing but what it is owed, and closed. For whoever logs it in.
     pub(crate) fn refuse(&self, code: CloseCode, reason: &str) {
-        // The first reason stays.
-        let _ = self.0.refusal.set(Close::new(code, reason.to_owned()));
-        self.0.outbox.wake();
-    }
-
-    pub(crate) fn refusal(&self) -> Option<&Close> {
-        self.0.refusal.get()
+        self.0.stage.leave();
+        self.0.outbox.close(Close::new(code, reason.to_owned()));
     }
 
     /// Keeps a value of the application's own with the connection, in place of the one before.
@@ -312,12 +309,12 @@ impl Connection {
 
     /// Logs the peer in; `false` when it is gone. The hooks come next.
     pub(crate) fn enter(&self, identity: Identity) -> bool {
-        let entered = self.0.stage.advance(Stage::LOGGING_IN, Stage::WELCOMED);
-        if entered {
-            // The stage lets one login in.
-            let _ = self.0.identity.set(identity);
+        if !self.0.stage.advance(Stage::LOGGING_IN, Stage::ENTERING) {
+            return false;
         }
-        entered
+        // The stage lets one login in. Whoever sees it logged in finds who it is.
+        let _ = self.0.identity.set(identity);
+        self.0.stage.advance(Stage::ENTERING, Stage::WELCOMED)
     }
 
     /// Lets the peer's calls through: the hooks have run.
@@ -330,12 +327,12 @@ impl Connection {
     pub(crate) fn leave_stage(&self) -> bool {
         // The application may keep the handle for as long as it likes; the place is free now.
         drop(self.0.seat.lock().unwrap_or_else(PoisonError::into_inner).take());
-        self.0.stage.0.swap(Stage::GONE, Ordering::AcqRel) == Stage::LIVE
+        self.0.stage.leave() == Stage::LIVE
     }
 
     /// Whether what the peer sends has to wait for its login, so that calls sent right behind it find it made.
     pub(crate) fn is_logging_in(&self) -> bool {
-        matches!(self.0.stage.load(), Stage::LOGGING_IN | Stage::WELCOMED)
+        matches!(self.0.stage.load(), Stage::LOGGING_IN | Stage::ENTERING | Stage::WELCOMED)
     }
 
     /// Held while the hooks of the connection run, so that those of its end come after those of its beginning.
@@ -426,10 +423,12 @@ impl Peer for Connection {
     }
 
     fn may_call(&self, method: &MethodMeta, name: &str) -> Result<(), ErrorObject> {
-        if !method.public && !self.is_logged_in() {
-            let message = format!(
-                "login required: `{name}` is not public; call `rpc.login` first, or connect with an `Authorization: Bearer` header"
-            );
+        if !method.public && !self.is_live() {
+            let message = if self.is_logging_in() {
+                format!("login required: `{name}` came in one batch with the login, which is not done yet; call it behind the batch")
+            } else {
+                format!("login required: `{name}` is not public; call `rpc.login` first, or connect with an `Authorization: Bearer` header")
+            };
             return Err(ErrorObject::with_code(ErrorCode::Unauthorized, message));
         }
         if !self.has_role_for(method) {
@@ -470,10 +469,14 @@ impl Stage {
     const NEW: u8 = 0;
     /// Credentials are being looked at.
     const LOGGING_IN: u8 = 1;
+    /// They are good; who it is is being noted.
+    const ENTERING: u8 = 2;
     /// Logged in; the hooks run.
-    const WELCOMED: u8 = 2;
-    const LIVE: u8 = 3;
-    const GONE: u8 = 4;
+    const WELCOMED: u8 = 3;
+    /// The hooks have let it in.
+    const LIVE: u8 = 4;
+    /// It has ended, or was refused.
+    const GONE: u8 = 5;
 
     fn load(&self) -> u8 {
         self.0.load(Ordering::Acquire)
@@ -482,6 +485,11 @@ impl Stage {
     /// Says whether it was at `from`, and is at `to` now.
     fn advance(&self, from: u8, to: u8) -> bool {
         self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Ends it, and says at what it was.
+    fn leave(&self) -> u8 {
+        self.0.swap(Self::GONE, Ordering::AcqRel)
     }
 }
 

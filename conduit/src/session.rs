@@ -295,11 +295,8 @@ impl<S: Socket> Session<S> {
                     if self.outbox().closing().is_some() {
                         return Poll::Ready(End::Closing);
                     }
-                    if self.owes_nothing()
-                        && let Some(close) =
-                            self.peer.refusal().cloned().or(self.peer.is_draining().then(shutting_down))
-                    {
-                        self.outbox().close(close);
+                    if self.owes_nothing() && self.peer.is_draining() {
+                        self.outbox().close(shutting_down());
                         return Poll::Ready(End::Closing);
                     }
                     return Poll::Pending;
