@@ -131,3 +131,29 @@ fn a_default_that_its_argument_does_not_take_is_refused() {
     let message = refusal(builder(methods![contradiction]).open().build());
     assert!(message.contains("`contradiction`") && message.contains("the default of `level`"), "{message}");
 }
+
+/// Two functions of one name and one line of the source.
+macro_rules! twins {
+    ($a:ident, $b:ident) => {
+        mod $a {
+            #[conduit::rpc(name = "twin")]
+            pub async fn twin() -> u8 {
+                1
+            }
+        }
+        mod $b {
+            #[conduit::rpc(name = "twin")]
+            pub async fn twin() -> u8 {
+                2
+            }
+        }
+    };
+}
+
+twins!(first_twin, second_twin);
+
+#[test]
+fn two_methods_of_one_name_are_refused_also_when_a_macro_writes_them_on_one_line() {
+    let message = refusal(builder(methods![first_twin::twin, second_twin::twin]).open().build());
+    assert!(message.contains("two methods are called `twin`"), "{message}");
+}

@@ -104,18 +104,18 @@ impl Registry {
 
     /// Whether the function was given before.
     fn is_known(&self, descriptor: &MethodDescriptor) -> bool {
-        let (name, location) = (descriptor.meta.name, descriptor.meta.location);
+        let name = descriptor.meta.name;
         let mut handlers = self.events.get(name).into_iter().flatten();
-        self.methods.get(name).is_some_and(|other| other.descriptor.meta.location == location)
+        self.methods.get(name).is_some_and(|other| other.descriptor.is_same(descriptor))
             || handlers.any(|other| other.descriptor.is_same(descriptor))
     }
 
     fn add_method(&mut self, descriptor: MethodDescriptor, faults: &mut Vec<String>) {
         let meta = descriptor.meta;
         if let Some(other) = self.methods.get(meta.name) {
-            let (here, there) = (meta.location, other.descriptor.meta.location);
             // One function given twice (linked in, and by hand) is one method.
-            if here != there {
+            if !other.descriptor.is_same(&descriptor) {
+                let (here, there) = (meta.location, other.descriptor.meta.location);
                 faults.push(format!("two methods are called `{}`: {there} and {here}", meta.name));
             }
             return;
