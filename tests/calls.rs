@@ -375,3 +375,31 @@ async fn time_limits_beyond_all_bounds_are_none() {
     assert_eq!(Peer::connect(&server).await.result("add", json!([1, 2])).await, 3);
     server.stop().await.expect("stopped");
 }
+
+#[rpc]
+async fn keep(door: &Arc<Door>, text: String) -> usize {
+    door.arrived.notify_one();
+    door.open.acquire().await.expect("the door is not taken away").forget();
+    text.len()
+}
+
+#[tokio::test]
+async fn calls_in_flight_hold_no_more_bytes_of_params_than_may_wait() {
+    let door = Arc::new(Door::new());
+    let server = builder(methods![add, keep]).open().state(Arc::clone(&door)).max_queue_bytes(10_000);
+    let server = start(server).await;
+    let mut peer = Peer::connect(&server).await;
+    let keep = |bytes: usize| json!({ "jsonrpc": "2.0", "method": "keep", "params": ["x".repeat(bytes)], "id": bytes });
+    peer.send(&keep(6000).to_string()).await;
+    door.arrived.notified().await;
+    let refusal = peer.ask(&keep(5000).to_string()).await;
+    assert_eq!((&refusal["id"], &refusal["error"]["code"]), (&json!(5000), &json!(-32002)));
+    let message = refusal["error"]["message"].as_str().expect("a text");
+    assert!(message.starts_with("too many bytes in calls: those in flight hold 6004 bytes"), "{message}");
+    assert_eq!(peer.result("add", json!([1, 2])).await, 3, "a small one has room");
+    door.open.add_permits(1);
+    assert_eq!(peer.receive().await["result"], 6000);
+    // Nothing is in flight any more: one call may be of any size.
+    door.open.add_permits(1);
+    assert_eq!(peer.ask(&keep(50_000).to_string()).await["result"], 50_000);
+}

@@ -487,3 +487,52 @@ async fn a_broadcast_reaches_every_client() {
     }
     assert_eq!(seen.lines(), [r#"all {"n":1}"#; 3]);
 }
+
+#[tokio::test]
+async fn a_handler_of_one_event_waits_for_one_that_it_may_handle() {
+    let server = start(server()).await;
+    let (gate, seen) = (Arc::new(Notify::new()), Seen::default());
+    let of_handler = Arc::clone(&gate);
+    let wait = move |_: Value| {
+        let gate = Arc::clone(&of_handler);
+        async move { gate.notified().await }
+    };
+    let client = connect(&server)
+        .max_in_flight(1)
+        .on("wait", wait)
+        .on("probe", || async { "free" })
+        .once("once", noting!(seen, "once"))
+        .await
+        .expect("connected");
+    told(&client, "wait", json!({})).await;
+    told(&client, "once", json!({ "n": 1 })).await;
+    assert!(seen.lines().is_empty(), "another handler runs");
+    gate.notify_one();
+    within(async { while ask::call(&client, "probe".into(), json!({})).await.expect("answered")["ack"] != "free" {} })
+        .await;
+    told(&client, "once", json!({ "n": 2 })).await;
+    told(&client, "once", json!({ "n": 3 })).await;
+    assert_eq!(seen.lines(), [r#"once {"n":2}"#]);
+}
+
+#[tokio::test]
+async fn a_stream_takes_events_however_many_handlers_run() {
+    let (log, _guard) = logging();
+    let server = start(server()).await;
+    let seen = Seen::default();
+    let client = connect(&server)
+        .max_in_flight(1)
+        .on("wait", |_: Value| std::future::pending::<()>())
+        .on("news", noting!(seen, "handler"))
+        .await
+        .expect("connected");
+    let mut events = client.events::<Value>("news");
+    told(&client, "wait", json!({})).await;
+    told(&client, "news", json!({ "n": 1 })).await;
+    assert_eq!(within(events.next()).await.expect("an event").expect("a value"), json!({ "n": 1 }));
+    assert!(seen.lines().is_empty());
+    assert!(log.text().contains("too many calls"), "the handler's loss is told: {}", log.text());
+    let asked = ask::call(&client, "news".into(), json!({ "n": 2 })).await.expect("answered");
+    assert_eq!(asked["code"], -32002, "the server learns that the handler did not run");
+    assert_eq!(within(events.next()).await.expect("an event").expect("a value"), json!({ "n": 2 }));
+}

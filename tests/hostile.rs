@@ -397,6 +397,32 @@ fn twenty_thousand_waiting_calls_are_each_answered_once() {
 }
 
 #[test]
+fn who_never_reads_empty_messages_is_disconnected() {
+    alone("who_never_reads_empty_messages_is_disconnected", async || {
+        const MESSAGES: usize = 10_000_000;
+        let (told, mut taken) = mpsc::unbounded_channel();
+        let server = builder(methods![]).open().raw("/flood", move |conn: conduit::raw::Connection, _| {
+            let told = told.clone();
+            async move {
+                let taken = (0..MESSAGES).take_while(|_| conn.send("")).count();
+                told.send(taken).expect("the test listens");
+            }
+        });
+        let server = start(server).await;
+        let before = memory("VmRSS");
+        let started = Instant::now();
+        let mut peer = Peer::upgrade_at(server.address(), "/flood", None).await.expect("the upgrade succeeds");
+        peer.send("go").await;
+        let taken = taken.recv().await.expect("the handler has run");
+        let peak = peak_over(before);
+        figure(format_args!("{taken} of {MESSAGES} taken in {:?}, {peak} MiB over the start", started.elapsed()));
+        assert!(taken < MESSAGES);
+        assert!(peak < 64 * 2 + 16, "{peak} MiB");
+        assert_eq!(peer.closed().await.map(|frame| u16::from(frame.code)), Some(4002));
+    });
+}
+
+#[test]
 fn slow_handshakes_keep_nobody_out() {
     alone("slow_handshakes_keep_nobody_out", async || {
         const SLOW: usize = 2000;

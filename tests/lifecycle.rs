@@ -9,7 +9,7 @@ use conduit::{Connection, Credentials, Disconnected, ErrorKind, Identity, Runnin
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
-use crate::support::{Peer, builder, start};
+use crate::support::{PATIENCE, Peer, builder, start};
 
 #[rpc]
 async fn add(a: i64, b: i64) -> i64 {
@@ -156,8 +156,7 @@ async fn a_client_that_is_refused_is_closed_whatever_it_has_running() {
     let banned = start(builder(methods![forever]).password("p").on_client_connect(refuse)).await;
     let full = start(builder(methods![forever]).password("p").max_connections(1)).await;
     let _first = Peer::connect_with(&full, "p").await;
-    for (server, reason, code) in
-        [(banned, "banned", 4003), (full, "the server is full: it holds 1 connections", 1013)]
+    for (server, reason, code) in [(banned, "banned", 4003), (full, "the server is full: it holds 1 connections", 1013)]
     {
         let mut peer = Peer::connect(&server).await;
         peer.send(r#"{"jsonrpc":"2.0","method":"forever","id":7}"#).await;
@@ -208,8 +207,11 @@ struct Undecided {
 /// Holds the batch up where it is until the hook runs, on another thread.
 #[rpc(public)]
 async fn await_hook(state: &Arc<Undecided>) {
-    let running = state.running.lock().expect("nobody panics with the lock");
-    drop(state.hook_runs.wait_while(running, |running| !*running).expect("nobody panics with the lock"));
+    tokio::task::block_in_place(|| {
+        let running = state.running.lock().expect("nobody panics with the lock");
+        let wait = state.hook_runs.wait_timeout_while(running, PATIENCE, |running| !*running);
+        assert!(!wait.expect("nobody panics with the lock").1.timed_out(), "the hook does not run");
+    });
 }
 
 #[rpc]
@@ -562,6 +564,32 @@ async fn a_hook_that_hangs_does_not_hang_the_stop() {
     let mut peer = Peer::connect(&server).await;
     peer.expect_silence().await;
     server.stop().await.expect("stopped");
+}
+
+#[tokio::test]
+async fn a_connect_hook_that_hangs_is_cut_off_when_the_server_stops() {
+    let held = Arc::new(());
+    let of_hook = Arc::clone(&held);
+    let hang = move |client: Connection| {
+        let held = Arc::clone(&of_hook);
+        async move {
+            client.send("held", &json!({}));
+            std::future::pending::<()>().await;
+            drop(held);
+        }
+    };
+    let server = builder(methods![]).open().on_client_connect(hang).shutdown_deadline(Duration::from_millis(50));
+    let server = start(server).await;
+    let mut peer = Peer::connect(&server).await;
+    assert_eq!(peer.receive().await["method"], "held");
+    assert_eq!(Arc::strong_count(&held), 3);
+    server.stop().await.expect("stopped");
+    let cut_off = async {
+        while Arc::strong_count(&held) > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, cut_off).await.expect("the hook is dropped");
 }
 
 #[tokio::test]

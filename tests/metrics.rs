@@ -6,7 +6,7 @@ use conduit::{Connection, Identity, RpcError, SlowClients, methods, rpc};
 use futures_util::{SinkExt, StreamExt};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use serde_json::json;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
 use crate::support::{PATIENCE, Peer, builder, http, serve, start};
 
@@ -302,6 +302,18 @@ async fn slow_clients_are_counted_and_what_waited_for_them_is_not_any_more() {
     counts.wait_for("conduit_slow_clients_total", |clients| clients == 1.0).await;
     assert_eq!(counts.now(r#"conduit_closes_total{code="4002"}"#), 1.0);
     assert_eq!(counts.now("conduit_queue_bytes"), 0.0);
+}
+
+#[tokio::test]
+async fn a_peer_that_says_4002_is_no_slow_client() {
+    record!(counts);
+    let server = start(builder(methods![add]).open()).await;
+    let mut peer = Peer::connect(&server).await;
+    let frame = CloseFrame { code: 4002.into(), reason: "".into() };
+    peer.send_message(Message::Close(Some(frame))).await;
+    peer.closed().await;
+    counts.wait_for(r#"conduit_closes_total{code="4002"}"#, |closes| closes == 1.0).await;
+    assert_eq!(counts.now("conduit_slow_clients_total"), 0.0);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use conduit::{Connection, RunningServer, methods, rpc};
 use serde_json::{Value, json};
 
-use crate::support::{Peer, builder, start};
+use crate::support::{PATIENCE, Peer, builder, start};
 
 #[rpc]
 async fn join(client: &Connection, room: String) -> bool {
@@ -123,4 +123,29 @@ async fn a_connection_keeps_data_of_the_application() {
     assert_eq!(connection.data::<String>().as_deref().map(String::as_str), Some("ann"));
     assert!(connection.data::<u8>().is_none());
     assert!(connection.connected_at() <= std::time::SystemTime::now());
+}
+
+/// Looks at the connection that it is kept with when it is dropped.
+struct Nosy(Connection);
+
+impl Drop for Nosy {
+    fn drop(&mut self) {
+        assert!(self.0.data::<Self>().is_none());
+    }
+}
+
+#[tokio::test]
+async fn data_that_is_replaced_may_use_its_connection_when_it_is_dropped() {
+    let server = server().await;
+    let [mut a] = peers(&server).await;
+    a.expect_silence().await;
+    let connection = server.server().connections().remove(0);
+    let (done, replaced) = std::sync::mpsc::channel();
+    // A thread of its own: one that waits for itself would take the test with it.
+    std::thread::spawn(move || {
+        connection.set_data(Nosy(connection.clone()));
+        connection.set_data(());
+        done.send(()).expect("the test waits");
+    });
+    replaced.recv_timeout(PATIENCE).expect("it is replaced");
 }

@@ -64,8 +64,11 @@ impl Server {
         }
         let (server, connection) = (self.clone(), connection.clone());
         // In a task of its own: a peer that goes away in the middle does not cut the hooks short.
-        let hooks =
-            tokio::spawn(async move { server.run_connect_hooks(&connection, identity).await }.in_current_span());
+        let hooks = async move {
+            let hooks = server.run_connect_hooks(&connection, identity);
+            server.unless_killed(hooks).await.unwrap_or_else(|| Err("the server is shutting down".into()))
+        };
+        let hooks = self.0.sessions.spawn(hooks.in_current_span());
         hooks.await.unwrap_or_else(|_| Err("the server is shutting down".into()))
     }
 
@@ -121,20 +124,22 @@ impl Server {
         let _leaves = LeaveOnDrop(&self, connection.id());
         self.catch_up(&connection);
         let logging_in = identity.filter(|_| connection.begin_login());
-        let welcome = Box::pin(self.unless_killed(async {
+        let welcome = Box::pin(async {
             if let Some(identity) = logging_in
                 && let Err(reason) = self.welcome(&connection, identity).await
             {
                 tracing::debug!(reason, "refused");
             }
-        }));
+        });
         let (handler, terms) = (Handler::JsonRpc(Arc::clone(&self.0.dispatcher)), Arc::clone(&self.0.terms));
         let session = session::serve(connection.clone(), socket, handler, terms);
         // Side by side, so that what a hook sends goes out while it runs. What the peer sends waits for the hooks.
         let (close, ()) = tokio::join!(session, welcome);
-        open.closes_with(close.code);
+        open.closes_with(close.code, connection.outbox().is_slow());
         tracing::debug!(%close, "disconnected");
         Box::pin(self.unless_killed(self.run_disconnect_hooks(&connection, close))).await;
+        // A connect hook that is later than these lets nobody in any more.
+        connection.leave_stage();
     }
 
     /// Tells a connection that came while the server stops.
@@ -172,13 +177,14 @@ impl Server {
         }
     }
 
-    /// Gives hooks that still run when the server can't wait any longer a last second.
-    async fn unless_killed(&self, hooks: impl Future<Output = ()>) {
+    /// Gives hooks that still run when the server can't wait any longer a last second; `None` when it was not enough.
+    async fn unless_killed<T>(&self, hooks: impl Future<Output = T>) -> Option<T> {
         const LAST: Duration = Duration::from_secs(1);
         tokio::select! {
-            () = hooks => {}
+            done = hooks => Some(done),
             () = async { self.0.terms.kill.cancelled().await; tokio::time::sleep(LAST).await } => {
                 tracing::warn!("a hook was cut off by the shutdown deadline");
+                None
             }
         }
     }

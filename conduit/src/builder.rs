@@ -201,7 +201,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Runs once for each client that `on_client_connect` let in, when its connection has ended, whatever ended it.
+    /// Runs once for each client that all connect hooks let in, when its connection has ended, whatever ended it.
     /// The client is in its rooms until it has run.
     ///
     /// It does not run for a client that was refused. Where several connect hooks are given and a later one refuses, what
@@ -495,7 +495,8 @@ impl ServerBuilder {
     }
 
     /// The most calls that may run at a time on a connection; 1024 by default. One more is answered with an
-    /// error at once. Over HTTP it counts for each request by itself: how many requests there are at a time is limited
+    /// error at once, and so is one with whose params those of the calls that run would be over `max_queue_bytes`.
+    /// Over HTTP it counts for each request by itself: how many requests there are at a time is limited
     /// for strangers alone, by [`max_unauthenticated`](Self::max_unauthenticated).
     pub fn max_in_flight(mut self, calls: usize) -> Self {
         self.config.max_in_flight = calls;
@@ -537,9 +538,12 @@ impl ServerBuilder {
         self
     }
 
-    /// The most bytes that may wait to be sent to a connection; 64 MiB by default. A client that reads so
-    /// slowly that more would wait is dealt with as [`slow_clients`](Self::slow_clients) says. One that takes not a byte
-    /// for `heartbeat_timeout` while more than half of it waits is disconnected with 4002.
+    /// The most bytes that may wait to be sent to a connection, and the most that the params of its running calls may
+    /// have; 64 MiB by default. Each message that waits counts for some bytes more than it has.
+    ///
+    /// A client that reads so slowly that more would wait is dealt with as [`slow_clients`](Self::slow_clients) says.
+    /// While more than half of it waits, the client is not read from; one that takes not a byte of that for
+    /// `heartbeat_timeout` is disconnected with 4002.
     pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
         self.config.max_queue_bytes = bytes;
         self

@@ -6,8 +6,11 @@ use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
 
 /// The code of a close frame (RFC 6455, 7.4).
 ///
-/// Codes below 4000 are the protocol's own; those from 4000 on are conduit's, since "status codes in the range
-/// 4000-4999 are reserved for private use" (7.4.2).
+/// Codes below 4000 are the protocol's own and those of libraries; "status codes in the range 4000-4999 are reserved for
+/// private use" (7.4.2): of these, 4000 to 4099 are conduit's, and 4100 to 4999 the application's.
+///
+/// Codes that no close frame may have are 0 to 999, 1004 to 1006, 1014 to 2999 (many peers take no 1014), and 5000 and more. Where one of them is
+/// given to be sent, 1011 is sent, and the fault is logged.
 ///
 /// | code | meaning | come back? |
 /// |---|---|---|
@@ -51,7 +54,6 @@ impl CloseCode {
     pub const LOGIN_TIMEOUT: Self = Self(4001);
     /// The client read more slowly than it was sent to, until its queue was full.
     pub const SLOW_CLIENT: Self = Self(4002);
-
     /// The application refused the client.
     pub const REFUSED: Self = Self(4003);
     /// Not a byte came from the client for too long.
@@ -61,6 +63,15 @@ impl CloseCode {
     #[must_use]
     pub const fn as_u16(self) -> u16 {
         self.0
+    }
+
+    /// The code as the application may have it sent: itself, if a close frame can have it (RFC 6455, 7.4.2).
+    pub(crate) fn to_send(self) -> Self {
+        if matches!(self.0, 1000..=1003 | 1007..=1013 | 3000..=4999) {
+            return self;
+        }
+        tracing::error!(code = self.0, "no close frame can have this code: 1011 is sent in its place");
+        Self::INTERNAL_ERROR
     }
 }
 

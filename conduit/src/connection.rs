@@ -96,7 +96,7 @@ impl Connection {
             stage: Stage(AtomicU8::new(Stage::NEW)),
             hooks: tokio::sync::Mutex::default(),
             identity: OnceLock::new(),
-            in_flight: Arc::new(InFlight::new(config.max_in_flight)),
+            in_flight: Arc::new(InFlight::new(config.max_in_flight, config.max_queue_bytes)),
             outbox: Outbox::new(config.max_queue_bytes, config.slow_clients),
             rates,
             max_message_size: config.max_message_size,
@@ -249,7 +249,7 @@ impl Connection {
         self.0.outbox.push(Text::Shared(text))
     }
 
-    /// Calls a method that the client serves: await it for the answer, of which [`timeout`](ClientCall::timeout) says
+    /// Calls a method that the client, which is logged in, serves: await it for the answer, of which [`timeout`](ClientCall::timeout) says
     /// how long it may take (30 s otherwise).
     ///
     /// `params` is anything that serialises to an object or an array, or `()` for none. A method may call the
@@ -269,9 +269,9 @@ impl Connection {
 
     /// Closes the connection once what is queued has been sent, the answer of the method that calls this too; other
     /// calls in flight have a quarter of a second to end. Code 1000 is the normal end; the application's
-    /// own codes lie from 4000 to 4999. Of the reason, the first 123 bytes are sent.
+    /// own codes lie from 4100 to 4999, and [`CloseCode`] says which can't be sent. Of the reason, the first 123 bytes are sent.
     pub fn disconnect(&self, code: impl Into<CloseCode>, reason: impl Into<String>) {
-        self.0.outbox.close(Close::new(code.into(), reason.into()));
+        self.0.outbox.close(Close::new(code.into().to_send(), reason.into()));
     }
 
     /// Turns the peer away: it is sent nothing but what it is owed, and closed. For whoever logs it in.
@@ -282,7 +282,10 @@ impl Connection {
 
     /// Keeps a value of the application's own with the connection, in place of the one before.
     pub fn set_data<T: Send + Sync + 'static>(&self, data: T) {
-        *self.0.data.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(data));
+        let data: Arc<dyn Any + Send + Sync> = Arc::new(data);
+        let old = self.0.data.lock().unwrap_or_else(PoisonError::into_inner).replace(data);
+        // Outside the lock: what it does when it is dropped is the application's.
+        drop(old);
     }
 
     /// The value that [`set_data`](Self::set_data) kept; `None` when there is none, or it is of another type.
@@ -425,9 +428,13 @@ impl Peer for Connection {
     fn may_call(&self, method: &MethodMeta, name: &str) -> Result<(), ErrorObject> {
         if !method.public && !self.is_live() {
             let message = if self.is_logging_in() {
-                format!("login required: `{name}` came in one batch with the login, which is not done yet; call it behind the batch")
+                format!(
+                    "login required: `{name}` came in one batch with the login, which is not done yet; call it behind the batch"
+                )
             } else {
-                format!("login required: `{name}` is not public; call `rpc.login` first, or connect with an `Authorization: Bearer` header")
+                format!(
+                    "login required: `{name}` is not public; call `rpc.login` first, or connect with an `Authorization: Bearer` header"
+                )
             };
             return Err(ErrorObject::with_code(ErrorCode::Unauthorized, message));
         }

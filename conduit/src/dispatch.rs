@@ -45,6 +45,11 @@ pub(crate) trait Peer: Lend {
     /// Says why it may not call this method, or send this event, if it may not.
     fn may_call(&self, method: &MethodMeta, name: &str) -> Result<(), ErrorObject>;
 
+    /// Says why a further call, with so many bytes of params, may not start, if it may not.
+    fn admit(&self, bytes: usize) -> Result<(), ErrorObject> {
+        self.in_flight().admit(bytes)
+    }
+
     /// Says why it may not send so many messages, of so many bytes together, now, if it may not.
     fn may_send(&self, messages: usize, bytes: usize) -> Result<(), ErrorObject>;
 
@@ -205,6 +210,7 @@ pub(crate) fn begin<P: Peer + 'static>(
     let event_failed = target.is_event().then_some(P::event_failed as TellSender);
     let owed = Owed { call, event_failed, watch, room: room.clone() };
     let entered = owed.watch.span().enter();
+    let bytes = size(request.params);
     let mut running = match start(target, request.params, peer, &owed.call) {
         Ok(running) => running,
         Err(error) => return Entry::Ended(owed.answer(Err(error), metrics)),
@@ -219,12 +225,17 @@ pub(crate) fn begin<P: Peer + 'static>(
     match first {
         Poll::Ready(result) => Entry::Ended(owed.answer(result, metrics)),
         Poll::Pending => {
-            let place = peer.in_flight().enter(owed.call.clone());
+            let place = peer.in_flight().enter(owed.call.clone(), bytes);
             let metrics = Arc::clone(metrics);
             drop(entered);
             Entry::Running(PendingCall { running, owed, metrics, deadline, place, turn })
         }
     }
+}
+
+/// How much a call holds for as long as it runs, to go by its text.
+pub(crate) fn size(params: Option<&RawValue>) -> usize {
+    params.map_or(0, |params| params.get().len())
 }
 
 /// Makes a call's future, or says why there is none. Of the application's code, what reads arguments runs here.
@@ -236,7 +247,7 @@ fn start<P: Peer>(
 ) -> Result<Running, ErrorObject> {
     target.metas().try_for_each(|meta| peer.may_call(meta, call.method()))?;
     if !target.is_control() {
-        peer.in_flight().admit()?;
+        peer.admit(size(params))?;
     }
     let start = AssertUnwindSafe(|| target.start(params, call));
     std::panic::catch_unwind(start).unwrap_or_else(|panic| Err(panicked(&*panic)))

@@ -1,10 +1,10 @@
-//! The calls that run on a connection: how many there may be, cancelling them, waiting for them to end.
+//! The calls that run on a connection: how many there may be and how much they may hold, cancelling them, waiting for them to end.
 
 use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -20,6 +20,9 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct InFlight {
     limit: usize,
+    /// How many bytes of params they may hold together.
+    max_bytes: usize,
+    bytes: AtomicUsize,
     closed: AtomicBool,
     next: AtomicU64,
     /// Held for an insert, a removal or a search, never across an await. Ids of calls need not be distinct:
@@ -33,12 +36,17 @@ pub(crate) struct InFlight {
 pub(crate) struct Place {
     table: Arc<InFlight>,
     key: u64,
+    /// The size of its params.
+    bytes: usize,
 }
 
 impl InFlight {
-    pub(crate) fn new(limit: usize) -> Self {
+    /// A table of at most `limit` calls, which hold at most `max_bytes` of params together.
+    pub(crate) fn new(limit: usize, max_bytes: usize) -> Self {
         Self {
             limit,
+            max_bytes,
+            bytes: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             next: AtomicU64::new(0),
             calls: Mutex::default(),
@@ -46,13 +54,23 @@ impl InFlight {
         }
     }
 
-    /// Says why a further call may not start, if it may not.
-    pub(crate) fn admit(&self) -> Result<(), ErrorObject> {
+    /// Says why a further call, with so many bytes of params, may not start, if it may not.
+    pub(crate) fn admit(&self, bytes: usize) -> Result<(), ErrorObject> {
         if self.is_closed() {
             return Err(ErrorObject::with_code(ErrorCode::ShuttingDown, "the server is shutting down"));
         }
         if self.len() >= self.limit {
             let message = format!("too many calls: this connection has {} in flight, the most it may have", self.limit);
+            return Err(ErrorObject::with_code(ErrorCode::TooManyCalls, message));
+        }
+        let held = self.bytes.load(Ordering::Relaxed);
+        // Alone, a call may have params of any size that a message can have.
+        if held > 0 && held.saturating_add(bytes) > self.max_bytes {
+            let message = format!(
+                "too many bytes in calls: those in flight hold {held} bytes of params, and with the {bytes} of this one \
+                 it would be over {}; call again when some are answered",
+                self.max_bytes
+            );
             return Err(ErrorObject::with_code(ErrorCode::TooManyCalls, message));
         }
         Ok(())
@@ -63,11 +81,12 @@ impl InFlight {
         self.lines.join(name)
     }
 
-    /// Takes a call in that goes on past its first poll.
-    pub(crate) fn enter(self: &Arc<Self>, call: Call) -> Place {
+    /// Takes a call in that goes on past its first poll, with so many bytes of params.
+    pub(crate) fn enter(self: &Arc<Self>, call: Call, bytes: usize) -> Place {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let key = self.next.fetch_add(1, Ordering::Relaxed);
         self.lock().insert(key, call);
-        Place { table: Arc::clone(self), key }
+        Place { table: Arc::clone(self), key, bytes }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -106,6 +125,7 @@ impl InFlight {
 impl Drop for Place {
     fn drop(&mut self) {
         let call = self.table.lock().remove(&self.key);
+        self.table.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         // Dropped outside the lock: it may hold the last handle of a connection.
         drop(call);
     }

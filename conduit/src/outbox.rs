@@ -57,11 +57,13 @@ impl Message {
         matches!(self, Self::Text(Text::Shared(_)))
     }
 
+    /// What it counts for: an empty one takes room too.
     fn size(&self) -> usize {
-        match self {
+        let content = match self {
             Self::Text(text) => text.size(),
             Self::Binary(bytes) => bytes.len(),
-        }
+        };
+        size_of::<Self>() + content
     }
 }
 
@@ -97,6 +99,8 @@ struct Queue {
     dropped: u64,
     /// Sent after what is queued.
     close: Option<Close>,
+    /// Whether that is because the peer reads too slowly.
+    slow: bool,
     /// Whether nothing is taken any more.
     sealed: bool,
 }
@@ -150,6 +154,17 @@ impl Outbox {
     pub(crate) fn close(&self, close: Close) {
         self.lock().close.get_or_insert(close);
         self.waker.wake();
+    }
+
+    /// [Closes](Self::close) the connection because the peer reads too slowly.
+    pub(crate) fn close_slow(&self, reason: String) {
+        self.lock().close_slow(reason);
+        self.waker.wake();
+    }
+
+    /// Whether the connection closes because the peer reads too slowly: this side says so, and not the peer.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.lock().slow
     }
 
     /// Lets go of what is queued: there is nobody to read it.
@@ -250,8 +265,16 @@ impl Queue {
     /// Lets everything go, and has the connection closed.
     fn overflow(&mut self, wanted: usize, limit: usize) {
         let reason = format!("reads too slowly: {} bytes are waiting, {limit} may", self.bytes + wanted);
-        let close = self.close.take().unwrap_or_else(|| Close::new(CloseCode::SLOW_CLIENT, reason));
-        *self = Self { close: Some(close), sealed: true, dropped: self.dropped, ..Self::default() };
+        self.close_slow(reason);
+        let Self { close, slow, dropped, .. } = std::mem::take(self);
+        *self = Self { close, slow, sealed: true, dropped, ..Self::default() };
+    }
+
+    fn close_slow(&mut self, reason: String) {
+        if self.close.is_none() {
+            self.close = Some(Close::new(CloseCode::SLOW_CLIENT, reason));
+            self.slow = true;
+        }
     }
 }
 
@@ -259,13 +282,16 @@ impl Queue {
 mod tests {
     use super::*;
 
+    /// What each message counts for beside its bytes.
+    const EACH: usize = size_of::<Message>();
+
     fn text(text: &str) -> Text {
         Text::Own(text.into())
     }
 
     #[test]
     fn texts_leave_in_the_order_in_which_they_came() {
-        let outbox = Outbox::new(100, SlowClients::Disconnect);
+        let outbox = Outbox::new(3 * EACH, SlowClients::Disconnect);
         assert!(outbox.push(text("a")) && outbox.push(text("b")));
         assert!(matches!(outbox.pop(), Some(Message::Text(Text::Own(text))) if text == "a"));
         assert!(matches!(outbox.pop(), Some(Message::Text(Text::Own(text))) if text == "b"));
@@ -274,12 +300,22 @@ mod tests {
 
     #[test]
     fn a_queue_that_runs_over_closes_the_connection_and_lets_go_of_the_memory() {
-        let outbox = Outbox::new(10, SlowClients::Disconnect);
+        let outbox = Outbox::new(EACH + 10, SlowClients::Disconnect);
         assert!(outbox.push(text("12345678")));
         assert!(!outbox.push(text("9012345")));
         assert_eq!(outbox.closing().unwrap().code, CloseCode::SLOW_CLIENT);
         assert!(outbox.is_empty());
         assert!(!outbox.push(text("x")), "nothing more is taken");
+    }
+
+    #[test]
+    fn empty_messages_take_room_too() {
+        for empty in [|| Message::from(text("")), || Message::Binary(Bytes::new())] {
+            let outbox = Outbox::new(10 * EACH, SlowClients::Disconnect);
+            assert!((0..10).all(|_| outbox.push(empty())));
+            assert!(!outbox.push(empty()));
+            assert_eq!(outbox.closing().unwrap().code, CloseCode::SLOW_CLIENT);
+        }
     }
 
     #[test]
@@ -291,7 +327,7 @@ mod tests {
 
     #[test]
     fn the_oldest_events_make_room_and_answers_stay() {
-        let outbox = Outbox::new(100, SlowClients::DropOldestEvents);
+        let outbox = Outbox::new(6 * EACH + 100, SlowClients::DropOldestEvents);
         let event = |n: u8| Text::Shared(Bytes::from(vec![n; 20]));
         assert!(outbox.push(text("answer 1")));
         assert!((1..=20).all(|n| outbox.push(event(n))), "each is taken");
@@ -313,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_queue_full_of_answers_takes_no_event_and_an_answer_more_closes_it() {
-        let outbox = Outbox::new(10, SlowClients::DropOldestEvents);
+        let outbox = Outbox::new(EACH + 10, SlowClients::DropOldestEvents);
         assert!(outbox.push(text("12345678")));
         assert!(!outbox.push(Text::Shared(Bytes::from_static(b"12345678"))));
         assert_eq!((outbox.dropped(), outbox.closing()), (1, None));

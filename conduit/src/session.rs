@@ -258,11 +258,12 @@ impl<S: Socket> Session<S> {
             self.ping_due = true;
             return None;
         };
-        let (message, code) = match attention {
-            Attention::Writing => ("took not a byte of what waits for it", CloseCode::SLOW_CLIENT),
-            _ => ("not a byte from the peer", CloseCode::DEAD),
-        };
-        Some(End::Failed(SocketError { message: format!("{message} for {silence:?}"), tell: Some(code) }))
+        if attention == Attention::Writing {
+            self.outbox().close_slow(format!("took not a byte of what waits for it for {silence:?}"));
+            return None;
+        }
+        let message = format!("not a byte from the peer for {silence:?}");
+        Some(End::Failed(SocketError { message, tell: Some(CloseCode::DEAD) }))
     }
 
     fn attention(&self) -> Attention {

@@ -6,7 +6,7 @@ use semver::Version;
 
 use super::{
     Client, ClientHandler, handler,
-    handlers::Given,
+    handlers::{Given, Kind},
     transport::{self, Target, WebSocket},
 };
 use crate::{
@@ -143,7 +143,7 @@ impl Connect {
     #[track_caller]
     pub fn on<P: 'static, H: ClientHandler<P>>(mut self, events: impl EventNames, handler: H) -> Self {
         let handler = handler::registered(handler);
-        self.handlers.push(Given { events: events.names(), once: false, handler });
+        self.handlers.push(Given { events: events.names(), kind: Kind::Handler, handler });
         self
     }
 
@@ -154,7 +154,7 @@ impl Connect {
     #[track_caller]
     pub fn once<P: 'static, H: ClientHandler<P>>(mut self, events: impl EventNames, handler: H) -> Self {
         let handler = handler::registered(handler);
-        self.handlers.push(Given { events: events.names(), once: true, handler });
+        self.handlers.push(Given { events: events.names(), kind: Kind::Once, handler });
         self
     }
 

@@ -6,7 +6,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use crate::registry::{FALLBACK, Registered};
+use crate::{
+    protocol::ErrorObject,
+    registry::{FALLBACK, Registered},
+};
 
 /// The table of the handlers of one client.
 ///
@@ -26,7 +29,7 @@ struct Table {
 
 struct Entry {
     key: u64,
-    once: bool,
+    kind: Kind,
     handler: Arc<Registered>,
 }
 
@@ -34,9 +37,26 @@ struct Entry {
 #[derive(Clone)]
 pub(super) struct Given {
     pub(super) events: Vec<String>,
-    /// Whether one event is all that it handles.
-    pub(super) once: bool,
+    pub(super) kind: Kind,
     pub(super) handler: Arc<Registered>,
+}
+
+/// What an entry of the table does with events.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Handles them all.
+    Handler,
+    /// Handles one.
+    Once,
+    /// Puts them in the queue of a stream, which is done at once and bounded by itself.
+    Feed,
+}
+
+/// Who takes an event.
+pub(super) struct Takers {
+    pub(super) handlers: Vec<Arc<Registered>>,
+    /// Why those that are more than feeds are not among them, if they are not.
+    pub(super) refusal: Option<ErrorObject>,
 }
 
 impl Handlers {
@@ -59,21 +79,26 @@ impl Handlers {
         Subscription { key, handlers: Arc::downgrade(self) }
     }
 
-    /// Who handles an event: those of its name, else those of `"*"`. Takes those out that handle one event only.
+    /// Who takes an event: those of its name, else those of `"*"`. `admit` says whether a handler may run now; if so,
+    /// those that handle one event only are taken out.
     ///
     /// JSON-RPC 2.0 keeps the names that start with `rpc.` for itself: they are no events of the application, so the
     /// fallback is not asked about them.
-    pub(super) fn find(&self, event: &str) -> Option<Vec<Arc<Registered>>> {
+    pub(super) fn find(&self, event: &str, admit: impl FnOnce() -> Result<(), ErrorObject>) -> Option<Takers> {
         let mut table = self.lock();
         let fallback = || table.by_event.get(FALLBACK).filter(|_| !event.starts_with("rpc."));
         let entries = table.by_event.get(event).or_else(fallback)?;
-        let handlers = entries.iter().map(|entry| Arc::clone(&entry.handler)).collect();
-        let spent: Vec<u64> = entries.iter().filter(|entry| entry.once).map(|entry| entry.key).collect();
+        let is_feed = |entry: &&Entry| entry.kind == Kind::Feed;
+        let refusal = if entries.iter().all(|entry| is_feed(&entry)) { None } else { admit().err() };
+        let takes = |entry: &&Entry| refusal.is_none() || is_feed(entry);
+        let handlers = entries.iter().filter(takes).map(|entry| Arc::clone(&entry.handler)).collect();
+        let is_spent = |entry: &&Entry| refusal.is_none() && entry.kind == Kind::Once;
+        let spent: Vec<u64> = entries.iter().filter(is_spent).map(|entry| entry.key).collect();
         for key in spent {
             // Each is among those found, so that none is dropped here.
             table.remove(key);
         }
-        Some(handlers)
+        Some(Takers { handlers, refusal })
     }
 
     fn remove(&self, key: u64) {
@@ -97,12 +122,12 @@ impl Handlers {
 }
 
 impl Table {
-    fn add(&mut self, key: u64, Given { events, once, handler }: Given) {
+    fn add(&mut self, key: u64, Given { events, kind, handler }: Given) {
         for event in events {
             let entries = self.by_event.entry(event).or_default();
             // A name that is given twice is one name.
             if entries.last().is_none_or(|last| last.key != key) {
-                entries.push(Entry { key, once, handler: Arc::clone(&handler) });
+                entries.push(Entry { key, kind, handler: Arc::clone(&handler) });
             }
         }
     }

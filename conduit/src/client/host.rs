@@ -35,6 +35,11 @@ impl Peer for Host {
         Ok(())
     }
 
+    /// Whether a handler may run was asked when it was looked up.
+    fn admit(&self, _: usize) -> Result<(), ErrorObject> {
+        Ok(())
+    }
+
     /// Nor is it held to a rate: what it floods is its own client.
     fn may_send(&self, _: usize, _: usize) -> Result<(), ErrorObject> {
         Ok(())

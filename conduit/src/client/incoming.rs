@@ -12,7 +12,7 @@ use super::{
     pending::{Failure, Outcome},
 };
 use crate::{
-    dispatch::{Entry, Reply, Room, begin},
+    dispatch::{Entry, Peer, Reply, Room, begin, size},
     event_failed::EventFailed,
     events::Event,
     metrics::CallMetrics,
@@ -22,6 +22,9 @@ use crate::{
 
 /// How many answers to the server's own requests may wait for the socket.
 const REPLIES: usize = 256;
+
+/// An ack may be of any size.
+const ANY_SIZE: Room = Room::One(usize::MAX);
 
 /// The reader's end of a connection: takes each text to where it belongs.
 pub(super) struct Incoming {
@@ -81,10 +84,26 @@ impl Incoming {
     /// What the server asks of this side, or tells it. Handlers start here, in the order in which the events come;
     /// those that wait go on beside the reader.
     fn request(&self, request: Request<'_>) -> Entry {
-        let Some(handlers) = self.shared.handlers.find(&request.method) else { return not_handled(&request) };
+        // Before the look-up: a handler of one event is not spent on one that it may not handle.
+        let admit = || self.shared.in_flight.admit(size(request.params));
+        let Some(takers) = self.shared.handlers.find(&request.method, admit) else { return not_handled(&request) };
         // With the last handle gone the connection is about to close.
         let Some(client) = self.client.upgrade() else { return Entry::Ended(None) };
-        begin(Target::Event(&handlers), request, &Arc::new(Host(client)), None, &Room::One(usize::MAX), &self.metrics)
+        let host = Arc::new(Host(client));
+        let take = |request| begin(Target::Event(&takers.handlers), request, &host, None, &ANY_SIZE, &self.metrics);
+        match takers.refusal {
+            None => take(request),
+            Some(error) => {
+                let (id, method) = (request.id, request.method.clone());
+                if !takers.handlers.is_empty() {
+                    drop(take(Request { id: None, ..request }));
+                }
+                Entry::Ended(match id {
+                    Some(id) => Some(error_text(&id, &error)),
+                    None => Host::event_failed(&method, &error),
+                })
+            }
+        }
     }
 
     fn response(&self, response: Response<'_>) {

@@ -44,7 +44,7 @@ pub(super) struct Link {
 pub(super) struct Shared {
     pub(super) pending: Pending,
     pub(super) handlers: Arc<Handlers>,
-    in_flight: Arc<InFlight>,
+    pub(super) in_flight: Arc<InFlight>,
     slots: Arc<Semaphore>,
     /// From here on nothing new is sent, and the task has `CLOSE_TIMEOUT` to end.
     closing: CancellationToken,
@@ -69,7 +69,7 @@ impl Link {
         let shared = Arc::new(Shared {
             pending: Pending::default(),
             handlers,
-            in_flight: Arc::new(InFlight::new(max_in_flight)),
+            in_flight: Arc::new(InFlight::new(max_in_flight, usize::MAX)),
             slots: Arc::new(Semaphore::new(QUEUE)),
             closing: CancellationToken::new(),
             ended: CancellationToken::new(),

@@ -21,7 +21,6 @@ mod handlers;
 mod host;
 mod incoming;
 mod link;
-
 mod pending;
 pub(crate) mod raw;
 mod stream;
@@ -47,7 +46,7 @@ pub use self::{
     stream::Events,
 };
 use self::{
-    handlers::{Given, Handlers},
+    handlers::{Given, Handlers, Kind},
     link::Link,
     transport::Transport,
 };
@@ -193,7 +192,7 @@ impl Client {
     #[track_caller]
     pub fn on<P: 'static, H: ClientHandler<P>>(&self, events: impl EventNames, handler: H) -> Subscription {
         let handler = handler::registered(handler);
-        self.link.handlers().add(Given { events: events.names(), once: false, handler })
+        self.link.handlers().add(Given { events: events.names(), kind: Kind::Handler, handler })
     }
 
     /// Handles one event, the next of this name or names; otherwise as [`on`](Self::on).
@@ -203,7 +202,7 @@ impl Client {
     #[track_caller]
     pub fn once<P: 'static, H: ClientHandler<P>>(&self, events: impl EventNames, handler: H) -> Subscription {
         let handler = handler::registered(handler);
-        self.link.handlers().add(Given { events: events.names(), once: true, handler })
+        self.link.handlers().add(Given { events: events.names(), kind: Kind::Once, handler })
     }
 
     /// Handles the event that the payload's type [names](Event); otherwise as [`on`](Self::on).

@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 use super::{
     Client,
     handler::entry,
-    handlers::{Given, Subscription},
+    handlers::{Given, Kind, Subscription},
     host::explain,
 };
 use crate::{
@@ -56,7 +56,7 @@ impl<T: DeserializeOwned + JsonSchema> Events<T> {
             .unwrap_or_else(|why| panic!("the schema of `{}` is none: {why}", std::any::type_name::<T>()));
         let queue = Arc::new(Queue::default());
         let handler = feed(Feed(Arc::clone(&queue)));
-        let subscription = client.link.handlers().add(Given { events, once: false, handler });
+        let subscription = client.link.handlers().add(Given { events, kind: Kind::Feed, handler });
         Self { queue, subscription, arguments, payload: PhantomData, _client: client }
     }
 

@@ -49,6 +49,7 @@ impl Closes {
 pub(crate) struct Open {
     metrics: Arc<Metrics>,
     code: CloseCode,
+    is_slow: bool,
 }
 
 impl Open {
@@ -57,12 +58,13 @@ impl Open {
         handles.connections.increment(1);
         handles.connections_total.increment(1);
         // What a task that is dropped in the middle leaves behind.
-        Self { metrics, code: CloseCode::ABNORMAL }
+        Self { metrics, code: CloseCode::ABNORMAL, is_slow: false }
     }
 
-    /// Notes what it is going to end with.
-    pub(crate) fn closes_with(&mut self, code: CloseCode) {
+    /// Notes what it is going to end with, and whether because its peer read too slowly: the code may be the peer's.
+    pub(crate) fn closes_with(&mut self, code: CloseCode, is_slow: bool) {
         self.code = code;
+        self.is_slow = is_slow;
     }
 }
 
@@ -71,7 +73,7 @@ impl Drop for Open {
         let handles = self.metrics.handles();
         handles.connections.decrement(1);
         handles.closes.of(self.code).increment(1);
-        if self.code == CloseCode::SLOW_CLIENT {
+        if self.is_slow {
             handles.slow_clients.increment(1);
         }
     }

@@ -61,7 +61,7 @@ impl Connection {
     /// logged.
     pub fn send(&self, message: impl Into<Message>) -> bool {
         let message = message.into();
-        let (size, limit) = (message.as_bytes().len(), self.server().config().max_message_size);
+        let (size, limit) = (message.as_bytes().len(), self.0.peer.max_message_size());
         if size > limit {
             tracing::error!(id = %self.id(), "not sent: a message of {size} bytes is over max_message_size, {limit}");
             return false;
@@ -70,11 +70,11 @@ impl Connection {
     }
 
     /// Closes the connection once what is queued has been sent. Code 1000 is the normal end; the application's own
-    /// codes lie from 4000 to 4999. Of the reason, the first 123 bytes are sent.
+    /// codes lie from 4100 to 4999, and [`CloseCode`] says which can't be sent. Of the reason, the first 123 bytes are sent.
     ///
     /// The handler's future goes on to its end; messages that wait for it are dropped.
     pub fn close(&self, code: impl Into<CloseCode>, reason: impl Into<String>) {
-        self.0.peer.outbox().close(Close::new(code.into(), reason.into()));
+        self.0.peer.outbox().close(Close::new(code.into().to_send(), reason.into()));
     }
 
     /// Whether the connection has ended, or is being closed by either side: nothing can be sent any more.

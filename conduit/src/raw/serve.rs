@@ -46,7 +46,7 @@ impl Server {
         let inbox = Inbox::new(connection.clone(), Arc::clone(&route.handler), self.0.terms.kill.clone());
         let handler = Handler::Raw(Arc::new(inbox));
         let close = session::serve(peer.clone(), socket, handler, Arc::clone(&self.0.terms)).await;
-        open.closes_with(close.code);
+        open.closes_with(close.code, peer.outbox().is_slow());
         tracing::debug!(%close, "disconnected");
         connection.set_end(Disconnected { code: close.code, reason: close.reason.into_owned() });
         // The connection keeps its place until then, so that who comes back at once can't pile up work.
