@@ -295,3 +295,56 @@ async fn a_call_of_a_client_waits_as_long_as_it_was_told() {
     assert_eq!([peer.receive().await["id"].clone(), peer.receive().await["id"].clone()], [1, 2]);
     peer.expect_silence().await;
 }
+
+#[tokio::test]
+async fn a_call_of_a_client_that_ends_without_an_answer_says_whether_it_was_sent_and_how_the_connection_closed() {
+    let server = start(builder(methods![]).password("p")).await;
+    let mut stranger = Peer::connect(&server).await;
+    stranger.expect_silence().await;
+    let client = server.server().connections().remove(0);
+    let error = client.call::<Value>("question", ()).await.expect_err("a stranger is asked nothing");
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    assert_eq!(error.to_string(), "`question` was not sent: connection 1 is not logged in, or has ended");
+    stranger.expect_silence().await;
+    drop(stranger);
+    let mut peer = Peer::connect_with(&server, "p").await;
+    peer.expect_silence().await;
+    let client = server.server().connections().into_iter().find(Connection::is_logged_in).expect("it is there");
+    let asking = tokio::spawn({
+        let client = client.clone();
+        async move { client.call::<Value>("question", ()).await }
+    });
+    assert_eq!(peer.receive().await["method"], "question");
+    client.disconnect(4444, "out");
+    peer.closed().await;
+    let error = asking.await.expect("no panic").expect_err("no answer");
+    assert_eq!(error.to_string(), "connection 2 closed before `question` was answered; the call may have run");
+    assert_eq!((error.close_code(), error.close_reason()), (Some(CloseCode::from(4444)), Some("out")));
+    let error = client.call::<Value>("question", ()).await.expect_err("it is closed");
+    assert!(error.to_string().starts_with("`question` was not sent: "), "{error}");
+    assert_eq!(error.close_code(), Some(CloseCode::from(4444)));
+}
+
+#[tokio::test]
+async fn a_code_that_no_close_frame_may_have_is_sent_as_1011() {
+    let server = start(builder(methods![]).open()).await;
+    for (code, sent) in [
+        (5, 1011),
+        (1005, 1011),
+        (1006, 1011),
+        (1015, 1011),
+        (2999, 1011),
+        (5000, 1011),
+        (1013, 1013),
+        (3000, 3000),
+        (4100, 4100),
+    ] {
+        let mut peer = Peer::connect(&server).await;
+        peer.expect_silence().await;
+        let mut connections = server.server().connections();
+        connections.sort_unstable_by_key(Connection::id);
+        connections.pop().expect("it is there").disconnect(code, "out");
+        let frame = peer.closed().await.expect("a close frame with a code");
+        assert_eq!((u16::from(frame.code), frame.reason.as_str()), (sent, "out"), "{code}");
+    }
+}

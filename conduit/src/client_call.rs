@@ -30,7 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// By [`kind`](Error::kind): `Rpc` when the client answers with an error; `Encode` when the params are neither an
 /// object, an array nor nothing, or make a message over `max_message_size`; `Decode` when the answer is no `T`;
-/// `Timeout` when there is none in time; `Closed`, at once, when the connection ends before it or has ended.
+/// `Timeout` when there is none in time; `Closed`, at once, when the connection ends before it or has ended, or is not
+/// logged in. [`close_code`](Error::close_code) says why, if this side closed it.
 ///
 /// # Cancel safety
 /// Dropping it forgets the call; the client may still run it.
@@ -114,19 +115,29 @@ impl Draft {
 }
 
 async fn exchange(client: &Connection, method: &str, params: Option<&RawValue>) -> Result<Box<RawValue>> {
-    let closed = || {
-        let message =
-            format!("connection {} closed before `{method}` was answered; the call may have run", client.id());
-        Error::new(ErrorKind::Closed, message)
-    };
+    let id = client.id();
+    if !client.is_logged_in() {
+        let message = format!("`{method}` was not sent: connection {id} is not logged in, or has ended");
+        return Err(closed(client, message));
+    }
     let mut waiting = client.asked().register();
     let text = request_text(method, params, Some(&waiting.id.into()))
         .map_err(|error| Error::new(ErrorKind::Encode, error.to_string()))?;
     let text = within(text, method, client.max_message_size())?;
     if !client.outbox().push(Text::Own(text)) {
-        return Err(closed());
+        return Err(closed(client, format!("`{method}` was not sent: connection {id} is closed")));
     }
-    Ok(waiting.answer().await.ok_or_else(closed)??)
+    let unanswered = || format!("connection {id} closed before `{method}` was answered; the call may have run");
+    Ok(waiting.answer().await.ok_or_else(|| closed(client, unanswered()))??)
+}
+
+/// The error of a call that the end of the connection leaves without an answer, with how it ended as far as is known.
+fn closed(client: &Connection, message: String) -> Error {
+    let error = Error::new(ErrorKind::Closed, message);
+    match client.outbox().closing() {
+        Some(close) => error.with_close(close),
+        None => error,
+    }
 }
 
 impl Answer {
