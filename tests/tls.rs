@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use conduit::{Client, Error, ErrorKind, RunningServer, Server, ServerConfig, methods, rpc};
+use conduit::{Client, Error, ErrorKind, RunningServer, Server, ServerConfig, methods, raw, rpc};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -235,4 +235,15 @@ async fn tls_is_a_setting_of_two_files() {
     let whole: ServerConfig = toml::from_str(&format!("{text}tls_key = {:?}\n", path("server.key"))).expect("settings");
     let server = start(Server::builder().explicit().methods(methods![add]).config(whole)).await;
     assert_eq!(add::call(&files.connect(&server).await.expect("connected"), 2, 3).await.expect("an answer"), 5);
+}
+
+#[tokio::test]
+async fn a_raw_client_trusts_a_root_of_its_own() {
+    let files = Files::new();
+    let server = builder(methods![]).open().tls(files.path("server.pem"), files.path("server.key"));
+    let server = start(server.raw("/echo", |conn, message| async move { assert!(conn.send(message)) })).await;
+    let url = format!("wss://localhost:{}/echo", server.port());
+    let mut client = raw::connect(url).root_certificate(files.path("root.pem")).await.expect("trusted");
+    client.send("hello").await.expect("sent");
+    assert_eq!(client.recv().await.expect("a message"), Some("hello".into()));
 }

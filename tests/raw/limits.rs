@@ -161,3 +161,16 @@ async fn a_dead_peer_is_closed_with_4004_and_one_that_answers_pings_is_not() {
     alive.send("hello").await;
     assert_eq!(alive.receive_text().await, "hello");
 }
+
+#[tokio::test]
+async fn versions_are_told_and_asked_for_as_by_other_clients() {
+    let server = echo(builder([]).open().version("1.2.0").minimum_version("2.0.0")).await;
+    let connect = || raw::connect(url(&server, "/echo"));
+    let error = connect().version("1.9.0").await.expect_err("too old a client");
+    assert!(error.to_string().contains("2.0.0"), "{error}");
+    let error = connect().version("2.0.0").minimum_version("1.3.0").await.expect_err("too old a server");
+    assert_eq!(error.kind(), ErrorKind::Version);
+    let mut client = connect().version("2.0.0").minimum_version("1.2.0").await.expect("both are new enough");
+    client.send("hello").await.expect("sent");
+    assert_eq!(client.recv().await.expect("a message"), Some("hello".into()));
+}

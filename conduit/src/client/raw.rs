@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::IntoFuture,
+    path::PathBuf,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -45,7 +46,7 @@ pub fn connect(url: impl Into<String>) -> Connect {
 ///
 /// # Errors
 /// `Connect` when the URL, the password or a header can't be used, or the server is not reached, not in time, or no
-/// WebSocket; `Unauthorized` when it refuses the login.
+/// WebSocket; `Unauthorized` when it refuses the login; `Version` when one side is too old for the other.
 ///
 /// # Cancel safety
 /// Dropping the future while it connects leaves nothing behind.
@@ -62,6 +63,24 @@ impl Connect {
     /// A header of the request that opens the connection. A second one of the same name replaces the first.
     pub fn header(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         Self(self.0.header(name, value))
+    }
+
+    /// The version that this client is of, as a semantic version such as `"1.2.0"`, for servers that ask for a
+    /// [`minimum_version`](crate::ServerBuilder::minimum_version). None by default.
+    pub fn version(self, version: impl Into<String>) -> Self {
+        Self(self.0.version(version))
+    }
+
+    /// The least version that the server may be of, as a semantic version such as `"1.2.0"`; any by default. A server
+    /// that is older, or tells none, is refused with an error of kind [`Version`](ErrorKind::Version).
+    pub fn minimum_version(self, version: impl Into<String>) -> Self {
+        Self(self.0.minimum_version(version))
+    }
+
+    /// The PEM file with the root certificate that signed the server's, for a `wss://` URL. It is trusted in place of
+    /// those that the system trusts, which count without it. Needs conduit's cargo feature `tls`.
+    pub fn root_certificate(self, file: impl Into<PathBuf>) -> Self {
+        Self(self.0.root_certificate(file))
     }
 
     /// How long connecting may take, login included; 10 seconds by default.
@@ -121,7 +140,7 @@ impl Client {
     /// Closes the connection, and returns when the server has closed its side, or after 5 seconds. Messages that arrive
     /// meanwhile are dropped. Of the reason, the first 123 bytes are sent. A connection that has ended stays as it is.
     pub async fn close(&mut self, code: impl Into<CloseCode>, reason: impl Into<String>) {
-        let close = Frame::Close(Close::new(code.into(), reason));
+        let close = Frame::Close(Close::new(code.into().to_send(), reason));
         let closing = async {
             if self.end.is_none() && self.socket.send(close).await.is_ok() {
                 while let Some(Ok(_)) = self.next().await {}

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::{extract::Request, http::header::UPGRADE, response::Response};
+use axum::{
+    extract::Request,
+    http::{HeaderValue, header::UPGRADE},
+    response::Response,
+};
 
 use super::{
-    handshake, login, refused, turned_away, unavailable,
+    VERSION, handshake, login, refused, turned_away, unavailable,
     websocket::{must_upgrade, socket, switch_protocols},
 };
 use crate::{metrics::Cause, raw::Route, server::Server};
@@ -17,7 +21,7 @@ pub(super) async fn upgrade(server: Server, route: Arc<Route>, mut request: Requ
     if let Some(refusal) = turned_away(&server, request.headers()).await {
         return refusal;
     }
-    let response = match switch_protocols(&server, &request) {
+    let mut response = match switch_protocols(&server, &request) {
         Ok(response) => response,
         Err(refusal) => return *refusal,
     };
@@ -30,6 +34,9 @@ pub(super) async fn upgrade(server: Server, route: Arc<Route>, mut request: Requ
         }
         Err(refusal) => return refused(&refusal),
     };
+    if let Ok(version) = HeaderValue::from_str(&server.config().version) {
+        response.headers_mut().insert(VERSION, version);
+    }
     let Some(seat) = server.seat(true) else {
         return unavailable("the server has as many connections as it may have");
     };
