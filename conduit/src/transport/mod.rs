@@ -1,4 +1,4 @@
-//! How messages reach a server: the files that know axum and WebSocket frames.
+//! How messages reach a server: the files that know axum, of which `server.rs` shows the router, and WebSocket frames.
 //!
 //! One URL serves both: `GET` with an upgrade is a WebSocket (`websocket.rs`), `POST` is a call over HTTP
 //! (`http.rs`). Raw routes (`raw.rs`) have URLs of their own.
