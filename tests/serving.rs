@@ -314,3 +314,17 @@ async fn twenty_thousand_calls_at_once_are_all_answered_in_order() {
     }
     drop(sending.await);
 }
+
+/// More than the usual backlog of 128 at once: each is taken at its first try, which a second one would follow after 1 s.
+#[tokio::test]
+async fn a_wave_of_clients_waits_for_no_second_try() {
+    let server = start(builder(methods![add]).open()).await;
+    let address = server.address();
+    let began = std::time::Instant::now();
+    // None of them is accepted before all have asked: the server runs on this very thread.
+    let sockets: Vec<_> =
+        (0..400).map(|_| std::net::TcpStream::connect(address).expect("there is room to wait")).collect();
+    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+    drop(sockets);
+    assert_eq!(Peer::connect(&server).await.result("add", json!([1, 2])).await, 3);
+}

@@ -1,8 +1,12 @@
 //! A server on its way from bound to stopped.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
-use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    task::JoinHandle,
+    time::Instant,
+};
 
 use crate::{
     config::ServerConfig,
@@ -79,8 +83,8 @@ impl Server {
     }
 
     async fn bind(&self) -> Result<TcpListener> {
-        let ServerConfig { host, port, .. } = &self.0.config;
-        TcpListener::bind((host.as_str(), *port)).await.map_err(|error| bind_error(&self.0.config, error))
+        let config = &self.0.config;
+        listen(config).await.map_err(|error| bind_error(config, error))
     }
 
     /// Stops gracefully: no new connections, calls in flight are answered, connections are closed with 1001.
@@ -209,9 +213,31 @@ fn deadline(config: &ServerConfig) -> Instant {
     Instant::now() + config.shutdown_deadline.min(FAR)
 }
 
-fn bind_error(config: &ServerConfig, error: std::io::Error) -> Error {
+/// Listens on the first of the host's addresses that can be listened on.
+async fn listen(ServerConfig { host, port, .. }: &ServerConfig) -> io::Result<TcpListener> {
+    /// Clients that may wait to be accepted. Of a wave of more than the usual 128, the rest would try again after a second.
+    const BACKLOG: u32 = 4096;
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in tokio::net::lookup_host((host.as_str(), *port)).await? {
+        let listening = || {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            // As tokio's own listeners: a server that starts again finds its port free. On Windows it means another thing.
+            #[cfg(not(windows))]
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(BACKLOG)
+        };
+        match listening() {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn bind_error(config: &ServerConfig, error: io::Error) -> Error {
     let address = format!("{}:{}", config.host, config.port);
-    if error.kind() == std::io::ErrorKind::AddrInUse {
+    if error.kind() == io::ErrorKind::AddrInUse {
         let message =
             format!("address {address} is in use: stop the program that listens there, or choose another port");
         return Error::new(ErrorKind::AddressInUse, message).with_source(error);
