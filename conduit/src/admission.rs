@@ -8,12 +8,12 @@ use std::{
 use tracing::{Instrument, Span};
 
 use crate::{
-    auth::{Credentials, Identity, Refusal, check_version},
     capacity::Seat,
     close::{Close, CloseCode},
     connection::{Connection, ConnectionId},
     dispatch::Reply,
     handshake::Handshake,
+    identity::{Credentials, Identity, Refusal, check_version},
     lifecycle::{self, Disconnected, Failure},
     metrics::Cause,
     rate::Rates,

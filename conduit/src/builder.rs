@@ -12,7 +12,6 @@ use std::{
 use futures_util::FutureExt;
 
 use crate::{
-    auth::{Credentials, Identity},
     builtin,
     config::{Password, ServerConfig, SlowClients},
     connection::Connection,
@@ -22,6 +21,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     events::{self, Event, EventHandler, EventNames},
     hook::HookDescriptor,
+    identity::{Credentials, Identity},
     lifecycle::{Disconnected, HookResult, Hooks, hook},
     login::{Auth, LoginHook},
     macro_support::{HookRegistration, Registration},

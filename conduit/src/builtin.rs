@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 
 use crate::{
     Connection, RpcError, Server,
-    auth::{Credentials, Refusal},
     description::MethodDescription,
     discovery::Documents,
+    identity::{Credentials, Refusal},
     macro_support::schemars,
     method::MethodDescriptor,
     methods,

@@ -16,7 +16,6 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     asked::Asked,
-    auth::Identity,
     capacity::Seat,
     client_call::ClientCall,
     close::{Close, CloseCode},
@@ -27,6 +26,7 @@ use crate::{
     event_failed::EventFailed,
     events::Event,
     handshake::Handshake,
+    identity::Identity,
     in_flight::InFlight,
     method::MethodMeta,
     outbox::{Outbox, Text},

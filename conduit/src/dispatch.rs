@@ -24,7 +24,7 @@ use tracing::Instrument;
 
 use crate::{
     context::{Call, Lend},
-    in_flight::{InFlight, Place},
+    in_flight::{InFlight, Slot},
     method::{MethodMeta, Running},
     metrics::{CallMetrics, Metrics},
     order::Turn,
@@ -90,28 +90,28 @@ pub(crate) enum Pending {
 
 /// What the text says that a message came in.
 struct Arrival {
-    room: Room,
+    budget: Budget,
     /// Why no request in it is served, if none is.
     refusal: Option<ErrorObject>,
 }
 
 /// How many bytes an answer may have.
 #[derive(Clone)]
-pub(crate) enum Room {
+pub(crate) enum Budget {
     One(usize),
     /// The answers of a batch together: they leave in one message. What is left is here.
     Shared(Arc<AtomicUsize>),
 }
 
-impl Room {
-    /// Whether an answer fits, which takes its room.
+impl Budget {
+    /// Whether an answer fits; its size is taken off then.
     fn take(&self, bytes: usize) -> bool {
         match self {
-            Self::One(room) => bytes <= *room,
-            Self::Shared(room) => {
+            Self::One(budget) => bytes <= *budget,
+            Self::Shared(budget) => {
                 // With the comma or bracket behind it.
-                let take = |room: usize| room.checked_sub(bytes + 1);
-                room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+                let take = |budget: usize| budget.checked_sub(bytes + 1);
+                budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
             }
         }
     }
@@ -129,7 +129,7 @@ pub(crate) struct PendingCall {
     owed: Owed,
     metrics: Arc<CallMetrics>,
     deadline: Option<Instant>,
-    place: Place,
+    slot: Slot,
     turn: Turn,
 }
 
@@ -138,13 +138,14 @@ impl Dispatcher {
     pub(crate) fn dispatch<P: Peer + 'static>(&self, text: &str, peer: &Arc<P>) -> Reply {
         match parse_within(text, &self.limits) {
             Incoming::Single(message) => {
-                let arrival = Arrival { room: Room::One(self.max_answer), refusal: peer.may_send(1, text.len()).err() };
+                let arrival =
+                    Arrival { budget: Budget::One(self.max_answer), refusal: peer.may_send(1, text.len()).err() };
                 Reply::to_single(self.message(message, peer, &arrival))
             }
             Incoming::Batch(messages) => {
                 let refusal = peer.may_send(messages.len(), text.len()).err();
-                let room = Room::Shared(Arc::new(AtomicUsize::new(self.max_answer)));
-                let arrival = Arrival { room, refusal };
+                let budget = Budget::Shared(Arc::new(AtomicUsize::new(self.max_answer)));
+                let arrival = Arrival { budget, refusal };
                 Reply::to_batch(messages.into_iter().map(|message| self.message(message, peer, &arrival)).collect())
             }
         }
@@ -158,7 +159,7 @@ impl Dispatcher {
     ) -> Entry {
         match message {
             Ok(Message::Request(request)) => match &arrival.refusal {
-                None => self.request(request, peer, &arrival.room),
+                None => self.request(request, peer, &arrival.budget),
                 Some(error) => Entry::Ended(self.refuse::<P>(&request, error)),
             },
             Ok(Message::Response(response)) => {
@@ -183,9 +184,9 @@ impl Dispatcher {
         refusal(request.id.as_ref(), error)
     }
 
-    fn request<P: Peer + 'static>(&self, request: Request<'_>, peer: &Arc<P>, room: &Room) -> Entry {
+    fn request<P: Peer + 'static>(&self, request: Request<'_>, peer: &Arc<P>, budget: &Budget) -> Entry {
         match self.registry.find(&request.method) {
-            Ok(target) => begin(target, request, peer, self.call_timeout, room, target.metrics()),
+            Ok(target) => begin(target, request, peer, self.call_timeout, budget, target.metrics()),
             Err(error) => {
                 self.metrics.unknown(request.id.is_none());
                 Entry::Ended(refusal(request.id.as_ref(), &error))
@@ -200,7 +201,7 @@ pub(crate) fn begin<P: Peer + 'static>(
     request: Request<'_>,
     peer: &Arc<P>,
     call_timeout: Option<Duration>,
-    room: &Room,
+    budget: &Budget,
     metrics: &Arc<CallMetrics>,
 ) -> Entry {
     let deadline = target.timeout().or(call_timeout).and_then(|limit| Instant::now().checked_add(limit));
@@ -208,7 +209,7 @@ pub(crate) fn begin<P: Peer + 'static>(
     let call = Call::new(request.id, target.name(&request.method), deadline.map(Instant::into_std), lender);
     let watch = Watch::new(&call, metrics);
     let event_failed = target.is_event().then_some(P::event_failed as TellSender);
-    let owed = Owed { call, event_failed, watch, room: room.clone() };
+    let owed = Owed { call, event_failed, watch, budget: budget.clone() };
     let entered = owed.watch.span().enter();
     let bytes = size(request.params);
     let mut running = match start(target, request.params, peer, &owed.call) {
@@ -225,10 +226,10 @@ pub(crate) fn begin<P: Peer + 'static>(
     match first {
         Poll::Ready(result) => Entry::Ended(owed.answer(result, metrics)),
         Poll::Pending => {
-            let place = peer.in_flight().enter(owed.call.clone(), bytes);
+            let slot = peer.in_flight().enter(owed.call.clone(), bytes);
             let metrics = Arc::clone(metrics);
             drop(entered);
-            Entry::Running(PendingCall { running, owed, metrics, deadline, place, turn })
+            Entry::Running(PendingCall { running, owed, metrics, deadline, slot, turn })
         }
     }
 }
@@ -309,7 +310,7 @@ impl PendingCall {
     }
 
     async fn run(self) -> (Option<String>, Turn) {
-        let Self { mut running, owed, metrics, deadline, place, mut turn } = self;
+        let Self { mut running, owed, metrics, deadline, slot, mut turn } = self;
         let mut unended = Unended(Some((&owed, &metrics)));
         let cancellation = owed.call.cancellation();
         let result = tokio::select! {
@@ -317,8 +318,8 @@ impl PendingCall {
             () = cancellation.cancelled() => Err(cancelled()),
             error = out_of_time(&owed.call, deadline) => Err(error),
         };
-        // Whatever the method still holds goes before the answer does, and the place in the table before both.
-        drop((running, place));
+        // Whatever the method still holds goes before the answer does, and the slot in the table before both.
+        drop((running, slot));
         unended.0 = None;
         (owed.answer(result, &metrics), turn)
     }
@@ -376,14 +377,14 @@ struct Owed {
     /// Of an event: what its sender is told of a failure.
     event_failed: Option<TellSender>,
     watch: Watch,
-    room: Room,
+    budget: Budget,
 }
 
 impl Owed {
     /// The text to send.
     fn answer(&self, result: Result<String, ErrorObject>, metrics: &CallMetrics) -> Option<String> {
         let result = match result {
-            Ok(text) if self.call.id().is_some() && !self.room.take(text.len()) => Err(self.too_large(text.len())),
+            Ok(text) if self.call.id().is_some() && !self.budget.take(text.len()) => Err(self.too_large(text.len())),
             result => result,
         };
         self.watch.ended(&self.call, &result, metrics);
@@ -400,11 +401,11 @@ impl Owed {
     #[cold]
     fn too_large(&self, bytes: usize) -> ErrorObject {
         let method = self.call.method();
-        let message = match &self.room {
-            Room::One(room) => format!(
-                "`{method}` has run, and its answer of {bytes} bytes is over the {room} that a message may have"
+        let message = match &self.budget {
+            Budget::One(budget) => format!(
+                "`{method}` has run, and its answer of {bytes} bytes is over the {budget} that a message may have"
             ),
-            Room::Shared(_) => format!(
+            Budget::Shared(_) => format!(
                 "`{method}` has run, and its answer of {bytes} bytes does not fit into one message with the others of \
                  the batch"
             ),

@@ -33,7 +33,7 @@ pub(crate) struct InFlight {
 
 /// The place of one running call; dropping it ends the call's time in the table.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Slot {
     table: Arc<InFlight>,
     key: u64,
     /// The size of its params.
@@ -82,11 +82,11 @@ impl InFlight {
     }
 
     /// Takes a call in that goes on past its first poll, with so many bytes of params.
-    pub(crate) fn enter(self: &Arc<Self>, call: Call, bytes: usize) -> Place {
+    pub(crate) fn enter(self: &Arc<Self>, call: Call, bytes: usize) -> Slot {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let key = self.next.fetch_add(1, Ordering::Relaxed);
         self.lock().insert(key, call);
-        Place { table: Arc::clone(self), key, bytes }
+        Slot { table: Arc::clone(self), key, bytes }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -122,7 +122,7 @@ impl InFlight {
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         let call = self.table.lock().remove(&self.key);
         self.table.bytes.fetch_sub(self.bytes, Ordering::Relaxed);

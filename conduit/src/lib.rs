@@ -63,7 +63,6 @@ pub mod raw;
 pub mod __private;
 mod admission;
 mod asked;
-mod auth;
 mod broadcast;
 mod builder;
 mod builtin;
@@ -85,6 +84,7 @@ mod handshake;
 mod heartbeat;
 mod hook;
 mod hub;
+mod identity;
 mod in_flight;
 mod lifecycle;
 mod login;
@@ -109,12 +109,12 @@ mod watch;
 
 use __private as macro_support;
 
-pub use auth::{Credentials, Identity};
 pub use broadcast::Broadcast;
 pub use builder::ServerBuilder;
 pub use client::{Answers, Batch, Client, ClientHandler, Connect, Entry, Events, PendingCall, Subscription};
 pub use client_call::ClientCall;
 pub use close::CloseCode;
+pub use identity::{Credentials, Identity};
 
 /// Derives [`RpcError`](trait@RpcError).
 ///

@@ -6,7 +6,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    auth::{Credentials, Identity},
+    identity::{Credentials, Identity},
     lifecycle::Failure,
     panics::panic_text,
     server::Server,

@@ -10,10 +10,10 @@ use super::{
     transport::{self, Target, WebSocket},
 };
 use crate::{
-    auth::VERSION_HEADER,
     error::{Error, ErrorKind, Result, VersionMismatch},
     event_failed::EventFailed,
     events::{Event, EventNames},
+    identity::VERSION_HEADER,
 };
 
 /// A connection to be made: await it to connect.

@@ -12,7 +12,7 @@ use super::{
     pending::{Failure, Outcome},
 };
 use crate::{
-    dispatch::{Entry, Peer, Reply, Room, begin, size},
+    dispatch::{Budget, Entry, Peer, Reply, begin, size},
     event_failed::EventFailed,
     events::Event,
     metrics::CallMetrics,
@@ -24,7 +24,7 @@ use crate::{
 const REPLIES: usize = 256;
 
 /// An ack may be of any size.
-const ANY_SIZE: Room = Room::One(usize::MAX);
+const ANY_SIZE: Budget = Budget::One(usize::MAX);
 
 /// The reader's end of a connection: takes each text to where it belongs.
 pub(super) struct Incoming {

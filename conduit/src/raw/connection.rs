@@ -6,9 +6,9 @@ use tokio::sync::SetOnce;
 
 use super::Message;
 use crate::{
-    auth::Identity,
     close::{Close, CloseCode},
     connection::{self, ConnectionId},
+    identity::Identity,
     lifecycle::Disconnected,
     outbox,
     server::Server,

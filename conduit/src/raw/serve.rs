@@ -6,8 +6,8 @@ use tracing::Instrument;
 
 use super::{Connection, Inbox, Route};
 use crate::{
-    auth::Identity,
     connection::{self, ConnectionId},
+    identity::Identity,
     lifecycle::Disconnected,
     server::Server,
     session::{self, Handler, Socket},

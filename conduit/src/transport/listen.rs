@@ -26,7 +26,7 @@ use tokio::{
 use super::{
     Tls,
     idle::Idle,
-    watch::{Patience, Phase, Watch, Watched},
+    progress::{Observed, Patience, Phase, Progress},
 };
 use crate::server::{Inner, Server};
 
@@ -112,8 +112,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 
 /// Answers the requests of a connection until it ends, becomes a WebSocket, or lets its time go by.
 async fn serve_http(server: &Server, router: Router, stream: impl Stream, peer: SocketAddr, idle: Idle) {
-    let (stream, watch) = Watched::new(stream);
-    let noted = Arc::clone(&watch);
+    let (stream, progress) = Observed::new(stream);
+    let noted = Arc::clone(&progress);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let running = noted.request();
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -129,7 +129,7 @@ async fn serve_http(server: &Server, router: Router, stream: impl Stream, peer: 
     let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
     let Inner { config, shutdown, .. } = &*server.0;
-    let mut turn = Turn { phase: watch.phase(), idle: Some(idle) };
+    let mut turn = Turn { phase: progress.phase(), idle: Some(idle) };
     let mut patience = Patience::new(config.auth_timeout, config.heartbeat_timeout);
     let mut shutdown = pin!(shutdown.cancelled());
     let mut is_last = false;
@@ -144,11 +144,12 @@ async fn serve_http(server: &Server, router: Router, stream: impl Stream, peer: 
             }
             return Poll::Ready(());
         }
-        if turn.poll_evicted(server, watch.phase(), cx).is_ready() {
+        if turn.poll_evicted(server, progress.phase(), cx).is_ready() {
             tracing::debug!(%peer, "an HTTP connection ends: {CROWDED}");
             return Poll::Ready(());
         }
-        is_over(&watch, &mut patience, is_last, cx).map(|why| tracing::debug!(%peer, "an HTTP connection ends: {why}"))
+        is_over(&progress, &mut patience, is_last, cx)
+            .map(|why| tracing::debug!(%peer, "an HTTP connection ends: {why}"))
     })
     .await;
 }
@@ -171,8 +172,8 @@ impl Turn {
 }
 
 /// Ready with the reason when a connection is not to go on.
-fn is_over(watch: &Watch, patience: &mut Patience, is_last: bool, cx: &mut Context<'_>) -> Poll<&'static str> {
-    let phase = watch.phase();
+fn is_over(progress: &Progress, patience: &mut Patience, is_last: bool, cx: &mut Context<'_>) -> Poll<&'static str> {
+    let phase = progress.phase();
     if is_last && matches!(phase, Phase::Head { .. }) {
         return Poll::Ready("the server is shutting down");
     }

@@ -8,13 +8,13 @@ mod http;
 mod idle;
 mod listen;
 mod origin;
+mod progress;
 #[cfg(feature = "prometheus")]
 pub(crate) mod prometheus;
 mod raw;
 mod socket;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
-mod watch;
 mod websocket;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -34,8 +34,8 @@ use axum::{
 
 pub(crate) use self::{idle::IdleSockets, listen::serve, tls::Tls};
 use crate::{
-    auth::{Credentials, Identity, Refusal, VERSION_HEADER, bearer},
     handshake::{Handshake, Headers},
+    identity::{Credentials, Identity, Refusal, VERSION_HEADER, bearer},
     metrics::Cause,
     protocol::{Id, error_text},
     server::Server,

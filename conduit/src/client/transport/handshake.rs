@@ -11,8 +11,8 @@ use tokio_tungstenite::tungstenite::{
 
 use super::tls::Tls;
 use crate::{
-    auth::VERSION_HEADER,
     error::{Error, ErrorKind, Result, VersionMismatch},
+    identity::VERSION_HEADER,
     protocol::ErrorObject,
 };
 

@@ -21,7 +21,7 @@ use tokio::{
 
 /// What is seen of an HTTP connection.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct Progress {
     /// The requests whose heads have arrived.
     requests: AtomicU64,
     is_answered: AtomicBool,
@@ -42,7 +42,7 @@ pub(super) enum Phase {
     Answer { written: u64 },
 }
 
-impl Watch {
+impl Progress {
     pub(super) fn phase(&self) -> Phase {
         if self.is_stalled.load(Ordering::Relaxed) {
             return Phase::Answer { written: self.written.load(Ordering::Relaxed) };
@@ -64,7 +64,7 @@ impl Watch {
 
 /// A request that has not been answered.
 #[derive(Debug)]
-pub(super) struct Request(Arc<Watch>);
+pub(super) struct Request(Arc<Progress>);
 
 impl Drop for Request {
     fn drop(&mut self) {
@@ -108,34 +108,34 @@ impl Patience {
     }
 }
 
-/// A byte stream whose [`Watch`] sees what is written.
+/// A byte stream whose [`Progress`] sees what is written.
 #[derive(Debug)]
-pub(super) struct Watched<S> {
+pub(super) struct Observed<S> {
     inner: S,
-    watch: Arc<Watch>,
+    progress: Arc<Progress>,
 }
 
-impl<S> Watched<S> {
-    pub(super) fn new(inner: S) -> (Self, Arc<Watch>) {
-        let watch = Arc::<Watch>::default();
-        (Self { inner, watch: Arc::clone(&watch) }, watch)
+impl<S> Observed<S> {
+    pub(super) fn new(inner: S) -> (Self, Arc<Progress>) {
+        let progress = Arc::<Progress>::default();
+        (Self { inner, progress: Arc::clone(&progress) }, progress)
     }
 
     fn note(&self, writing: &Poll<io::Result<usize>>) {
-        self.watch.is_stalled.store(writing.is_pending(), Ordering::Relaxed);
+        self.progress.is_stalled.store(writing.is_pending(), Ordering::Relaxed);
         if let Poll::Ready(Ok(written)) = writing {
-            self.watch.written.fetch_add(*written as u64, Ordering::Relaxed);
+            self.progress.written.fetch_add(*written as u64, Ordering::Relaxed);
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Observed<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_read(cx, buf)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let writing = Pin::new(&mut self.inner).poll_write(cx, buf);
         self.note(&writing);
@@ -159,13 +159,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushing = Pin::new(&mut self.inner).poll_flush(cx);
         // TLS holds bytes of its own, which the flush writes.
-        self.watch.is_stalled.store(flushing.is_pending(), Ordering::Relaxed);
+        self.progress.is_stalled.store(flushing.is_pending(), Ordering::Relaxed);
         flushing
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let ending = Pin::new(&mut self.inner).poll_shutdown(cx);
-        self.watch.is_stalled.store(ending.is_pending(), Ordering::Relaxed);
+        self.progress.is_stalled.store(ending.is_pending(), Ordering::Relaxed);
         ending
     }
 }
