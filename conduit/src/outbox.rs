@@ -46,10 +46,13 @@ impl From<Text> for Message {
 }
 
 impl Message {
-    fn without_spare_room(self) -> Self {
+    /// The text whose buffer is far larger than it is, if it is one: a large text grew its buffer by doubling it, and may
+    /// wait for long.
+    fn spacious(&mut self) -> Option<&mut String> {
+        const SPARE: usize = 4096;
         match self {
-            Self::Text(text) => Self::Text(text.without_spare_room()),
-            binary @ Self::Binary(_) => binary,
+            Self::Text(Text::Own(text)) if text.capacity() - text.len() > SPARE => Some(text),
+            _ => None,
         }
     }
 
@@ -68,18 +71,6 @@ impl Message {
 }
 
 impl Text {
-    /// A large text grew its buffer by doubling it, and may wait for long.
-    fn without_spare_room(self) -> Self {
-        const SPARE: usize = 4096;
-        match self {
-            Self::Own(mut text) if text.capacity() - text.len() > SPARE => {
-                text.shrink_to_fit();
-                Self::Own(text)
-            }
-            text => text,
-        }
-    }
-
     /// The memory that it holds.
     fn size(&self) -> usize {
         match self {
@@ -116,7 +107,14 @@ impl Outbox {
     /// A peer whose queue runs over is disconnected, and what it had not read is dropped, unless the policy is to drop
     /// events alone: bounding messages instead of bytes lets one client that never reads fill the memory.
     pub(crate) fn push(&self, message: impl Into<Message>) -> bool {
-        let message = message.into().without_spare_room();
+        let mut message = message.into();
+        if let Some(text) = message.spacious() {
+            // Not for a message that nobody takes, and not under the lock.
+            if self.lock().sealed {
+                return false;
+            }
+            text.shrink_to_fit();
+        }
         let mut queue = self.lock();
         if queue.sealed {
             return false;
