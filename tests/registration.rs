@@ -157,3 +157,11 @@ fn two_methods_of_one_name_are_refused_also_when_a_macro_writes_them_on_one_line
     let message = refusal(builder(methods![first_twin::twin, second_twin::twin]).open().build());
     assert!(message.contains("two methods are called `twin`"), "{message}");
 }
+
+#[test]
+fn a_handler_of_no_event_is_refused_with_its_place() {
+    let none: [&str; 0] = [];
+    let error = Server::builder().explicit().open().on(none, async |_: conduit::Connection| {}).build();
+    let error = error.expect_err("the server does not build").to_string();
+    assert!(error.contains("a handler is given for no event") && error.contains("registration.rs:"), "{error}");
+}

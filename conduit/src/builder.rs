@@ -264,7 +264,17 @@ impl ServerBuilder {
     /// linked into the program; the first value that is not null is the ack of an event that was sent as a request.
     #[track_caller]
     pub fn on<P: 'static, H: EventHandler<P>>(mut self, events: impl EventNames, handler: H) -> Self {
-        self.methods.push(events::descriptor(events, handler, std::panic::Location::caller()));
+        let caller = std::panic::Location::caller();
+        let descriptor = events::descriptor(events, handler, caller);
+        if descriptor.meta.events.is_empty() {
+            self.faults.push(format!(
+                "a handler is given for no event ({}:{}): name one at least",
+                caller.file(),
+                caller.line()
+            ));
+        } else {
+            self.methods.push(descriptor);
+        }
         self
     }
 

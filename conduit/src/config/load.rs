@@ -109,7 +109,19 @@ fn fault_in(place: &str, text: &str, error: &toml::de::Error) -> Error {
 }
 
 fn refusal(place: &str, why: &dyn Display) -> Error {
-    Error::new(ErrorKind::Config, format!("{place}: {}", why.to_string().trim_end()))
+    Error::new(ErrorKind::Config, format!("{place}: {}", in_words(why.to_string().trim_end())))
+}
+
+/// What was wanted, in words of whoever writes settings: serde names types.
+fn in_words(fault: &str) -> String {
+    const WORDS: [(&str, &str); 5] = [
+        ("expected a duration", "expected a time with its unit, such as \"30s\" or \"500ms\""),
+        ("expected a nonzero u32", "expected a whole number from 1 to 4294967295"),
+        ("expected u16", "expected a whole number from 0 to 65535"),
+        ("expected usize", "expected a whole number"),
+        ("expected semver version", "expected a semantic version such as \"1.2.0\""),
+    ];
+    WORDS.iter().fold(fault.to_owned(), |fault, (of_serde, words)| fault.replace(of_serde, words))
 }
 
 #[cfg(test)]
@@ -151,11 +163,15 @@ mod tests {
             (("CONDUIT_PORT", "70000"), ["CONDUIT_PORT", "70000"]),
             (("CONDUIT_OPEN", "yes"), ["CONDUIT_OPEN", "`true` or `false`"]),
             (("CONDUIT_PROT", "8080"), ["CONDUIT_PROT", "unknown field `prot`"]),
+            (("CONDUIT_PORT", "70000"), ["CONDUIT_PORT", "a whole number from 0 to 65535"]),
+            (("CONDUIT_MAX_MESSAGES_PER_SECOND", "0"), ["PER_SECOND", "a whole number from 1 to 4294967295"]),
             (("CONDUIT_AUTH_TIMEOUT", "soon"), ["CONDUIT_AUTH_TIMEOUT", "auth_timeout"]),
         ] {
             let message = from("", &[variable]).unwrap_err();
             assert!(parts.iter().all(|part| message.contains(part)), "{message}");
         }
+        let message = from("call_timeout = 5", &[]).unwrap_err();
+        assert!(message.contains("expected a time with its unit, such as \"30s\""), "{message}");
     }
 
     #[test]
