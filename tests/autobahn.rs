@@ -15,7 +15,10 @@ use std::{
 use conduit::raw;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+};
 
 use crate::support::{builder, start};
 
@@ -33,7 +36,8 @@ async fn a_raw_route_passes_every_case() {
     }))
     .await;
     let url = format!("ws://{}/echo", server.address());
-    let mut client = suite.start("fuzzingclient", &json!({ "servers": [{ "agent": "conduit", "url": url }] }));
+    let mut command = suite.command("fuzzingclient", &json!({ "servers": [{ "agent": "conduit", "url": url }] }));
+    let mut client = command.spawn().expect("the suite starts");
     let ended = tokio::time::timeout(PATIENCE, client.wait()).await.expect("the suite ends in time");
     assert!(ended.expect("the suite runs").success(), "{}", suite.log());
     suite.expect_a_pass();
@@ -43,13 +47,19 @@ async fn a_raw_route_passes_every_case() {
 async fn the_raw_client_passes_every_case() {
     let Some(suite) = Suite::new("client") else { return };
     let address = free_address();
-    let mut server = suite.start("fuzzingserver", &json!({ "url": format!("ws://{address}") }));
+    let mut command = suite.command("fuzzingserver", &json!({ "url": format!("ws://{address}") }));
+    let mut server = command.stdout(Stdio::piped()).spawn().expect("the suite starts");
+    let mut told = BufReader::new(server.stdout.take().expect("a pipe")).lines();
+    // It says so right before it listens.
+    while !told.next_line().await.expect("lines").expect("the suite runs").starts_with("Ok, will run") {}
+    let rest = tokio::spawn(async move { while let Ok(Some(_)) = told.next_line().await {} });
     let run = tokio::time::timeout(PATIENCE, run_cases(address));
     tokio::select! {
         run = run => run.expect("the cases end in time").expect("the suite is there"),
         ended = server.wait() => panic!("the suite ended with {ended:?}: {}", suite.log()),
     }
     server.kill().await.expect("the suite is ended");
+    rest.await.expect("no panic");
     suite.expect_a_pass();
 }
 
@@ -69,7 +79,7 @@ async fn case_count(suite: SocketAddr) -> u32 {
             let count = client.recv().await.expect("no error").expect("a message");
             return count.as_text().and_then(|count| count.parse().ok()).expect("a number");
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::task::yield_now().await;
     }
 }
 
@@ -107,7 +117,7 @@ impl Suite {
         Some(Self { directory })
     }
 
-    fn start(&self, mode: &str, what: &Value) -> Child {
+    fn command(&self, mode: &str, what: &Value) -> Command {
         let mut spec = json!({
             "outdir": self.directory.join("report"),
             "cases": ["*"],
@@ -120,7 +130,9 @@ impl Suite {
         let mut command = Command::new(program());
         command.args(["--mode", mode, "--spec", "spec.json", "--webport", "0"]).current_dir(&self.directory);
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
-        command.kill_on_drop(true).spawn().expect("the suite starts")
+        // Its lines are read as it says them.
+        command.env("PYTHONUNBUFFERED", "1").kill_on_drop(true);
+        command
     }
 
     fn log(&self) -> String {

@@ -1,6 +1,6 @@
 //! The two handles of a connection, and what its handler may do.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use conduit::{Credentials, ErrorKind, Identity, Server, raw};
 use futures_util::{SinkExt, StreamExt};
@@ -168,7 +168,7 @@ async fn a_handler_owns_what_it_captures_and_may_return_a_result() {
     let server = start(builder([]).open().raw("/quote", move |conn, message| {
         let prefix = Arc::clone(&prefix);
         async move {
-            tokio::time::sleep(Duration::ZERO).await;
+            tokio::task::yield_now().await;
             let text = message.as_text().ok_or("texts alone are quoted")?;
             conn.send(format!("{prefix}{text}"));
             Ok::<(), &str>(())
