@@ -11,6 +11,7 @@ mod discovery;
 mod envelope;
 mod events;
 mod examples;
+mod features;
 mod hooks;
 mod hostile;
 mod http;

@@ -58,7 +58,7 @@ pub(crate) struct Target<'a> {
 /// const _: () = {
 ///     struct __add_params { a: i64, b: i64 }
 ///     impl Method for add { .. }
-///     impl add { pub fn call(client: &Client, a: i64, b: i64) -> PendingCall<i64> { .. } }
+///     impl add { pub fn call<C: Caller<i64>>(client: &C, a: i64, b: i64) -> C::Call { .. } }
 ///     inventory::submit! { Registration(MethodDescriptor::of::<add>()) }
 /// };
 /// ```
@@ -131,8 +131,8 @@ fn local(name: &str) -> Ident {
 
 /// ```text
 /// impl add {
-///     pub fn call(client: &Client, a: i64, b: i64) -> PendingCall<i64> {
-///         call::<add>(client, &__add_params { a, b })
+///     pub fn call<C: Caller<i64>>(client: &C, a: i64, b: i64) -> C::Call {
+///         call::<add, C>(client, &__add_params { a, b })
 ///     }
 /// }
 /// ```
@@ -145,7 +145,7 @@ fn call(target: &Target) -> TokenStream {
     let (parameters, body) = (parameters(&method.callable), call_body(target, &client.to_token_stream()));
     let (ok, _) = outcome(krate, &method.callable.output);
     let bounds = arguments::bounds(krate, method);
-    let clause = bounds.where_serializable();
+    let (caller, clause) = (caller(), bounds.where_serializable(None));
     quote! {
         #[automatically_derived]
         impl #ty {
@@ -153,7 +153,10 @@ fn call(target: &Target) -> TokenStream {
             #[doc = ""]
             #(#docs)*
             #deprecation
-            #vis fn call(#client: &#krate::Client, #(#parameters),*) -> #krate::PendingCall<#ok> #clause {
+            #vis fn call<#caller: #krate::Caller<#ok>>(
+                #client: &#caller,
+                #(#parameters),*
+            ) -> <#caller as #krate::Caller<#ok>>::Call #clause {
                 #body
             }
         }
@@ -172,11 +175,18 @@ fn parameters(callable: &Callable) -> impl Iterator<Item = TokenStream> {
     })
 }
 
-/// `call::<add>(client, &__add_params { a, b })`
+/// The type of whoever calls.
+pub(crate) fn caller() -> Ident {
+    // Types have no hygiene: an argument's may be called `C`.
+    format_ident!("__Caller")
+}
+
+/// `call::<add, C>(client, &__add_params { a, b })`
 fn call_body(target: &Target, client: &TokenStream) -> TokenStream {
     let Target { krate, method, ty, params, .. } = target;
     let fields: Vec<_> = method.arguments().map(Argument::field).collect();
-    quote!(#krate::__private::call::<#ty>(#client, &#params { #(#fields: #fields),* }))
+    let caller = caller();
+    quote!(#krate::__private::call::<#ty, #caller>(#client, &#params { #(#fields: #fields),* }))
 }
 
 /// ```text

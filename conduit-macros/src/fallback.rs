@@ -92,7 +92,8 @@ pub(crate) fn service(service: &Service, errors: &Errors) -> TokenStream {
 fn client_stub(service: &Service) -> TokenStream {
     let (ident, new) = (expand::client_ident(service), expand::client_new(service));
     let calls = service.called().map(|method| call_stub(&service.krate, method, Stub::Method));
-    quote!(impl #ident { #new #(#calls)* })
+    let caller = expand::caller();
+    quote!(impl<#caller> #ident<#caller> { #new #(#calls)* })
 }
 
 pub(crate) fn rpc_error(error: &ErrorType, errors: &Errors) -> TokenStream {
@@ -150,23 +151,20 @@ enum Stub {
 /// Takes anything, since the types may be what is wrong.
 ///
 /// ```text
-/// pub fn call(_: &Client, _: impl Sized, _: impl Sized) -> PendingCall<i64> { unreachable!() }
+/// pub fn call<C: Caller<i64>>(_: &C, _: impl Sized, _: impl Sized) -> C::Call { unreachable!() }
 /// ```
 fn call_stub(krate: &Path, method: &Method, stub: Stub) -> TokenStream {
-    let vis = &method.vis;
-    let (name, receiver) = match stub {
-        Stub::Function => (quote!(call), quote!(_: &#krate::Client)),
-        Stub::Method => {
-            let ident = &method.ident;
-            (quote!(#ident), quote!(&self))
-        }
-    };
+    let (vis, ident, caller) = (&method.vis, &method.ident, expand::caller());
     let arguments = method.arguments().map(|_| quote!(_: impl ::core::marker::Sized));
     let output = match &method.callable.output {
         Output::Unit => quote!(()),
         output => expand::outcome(krate, output).0,
     };
+    let (head, clause) = match stub {
+        Stub::Function => (quote!(call<#caller: #krate::Caller<#output>>(_: &#caller, #(#arguments),*)), None),
+        Stub::Method => (quote!(#ident(&self, #(#arguments),*)), Some(quote!(where #caller: #krate::Caller<#output>))),
+    };
     quote! {
-        #vis fn #name(#receiver, #(#arguments),*) -> #krate::PendingCall<#output> { ::core::unreachable!() }
+        #vis fn #head -> <#caller as #krate::Caller<#output>>::Call #clause { ::core::unreachable!() }
     }
 }

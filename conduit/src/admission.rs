@@ -9,12 +9,12 @@ use tracing::{Instrument, Span};
 
 use crate::{
     capacity::Seat,
-    close::{Close, CloseCode},
+    close::{Close, CloseCode, Disconnected},
     connection::{Connection, ConnectionId},
     dispatch::Reply,
     handshake::Handshake,
     identity::{Credentials, Identity, Refusal, check_version},
-    lifecycle::{self, Disconnected, Failure},
+    lifecycle::{self, Failure},
     metrics::Cause,
     rate::Rates,
     server::Server,

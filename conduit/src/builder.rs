@@ -12,16 +12,18 @@ use futures_util::FutureExt;
 
 use crate::{
     builtin,
+    close::Disconnected,
     config::{Password, ServerConfig},
     connection::Connection,
     context::{Call, State},
     discovery::Discovery,
     dispatch::Dispatcher,
     error::{Error, ErrorKind, Result},
-    events::{self, Event, EventHandler, EventNames},
+    event_handler::{self, EventHandler},
+    events::{Event, EventNames},
     hook::HookDescriptor,
     identity::{Credentials, Identity},
-    lifecycle::{Disconnected, HookResult, Hooks, hook},
+    lifecycle::{HookResult, Hooks, hook},
     login::{Auth, LoginHook},
     macro_support::{HookRegistration, Registration},
     method::{MethodDescriptor, Service},
@@ -264,7 +266,7 @@ impl ServerBuilder {
     #[track_caller]
     pub fn on<P: 'static, H: EventHandler<P>>(mut self, events: impl EventNames, handler: H) -> Self {
         let caller = std::panic::Location::caller();
-        let descriptor = events::descriptor(events, handler, caller);
+        let descriptor = event_handler::descriptor(events, handler, caller);
         if descriptor.meta.events.is_empty() {
             self.faults.push(format!(
                 "a handler is given for no event ({}:{}): name one at least",
@@ -303,7 +305,7 @@ impl ServerBuilder {
         H: EventHandler<P, Payload: Event>,
     {
         let caller = std::panic::Location::caller();
-        self.methods.push(events::descriptor(H::Payload::NAME, handler, caller));
+        self.methods.push(event_handler::descriptor(H::Payload::NAME, handler, caller));
         self
     }
 

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
+#[cfg(feature = "client")]
 use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
 
 /// The code of a close frame (RFC 6455, 7.4).
@@ -75,6 +76,7 @@ impl CloseCode {
     }
 }
 
+#[cfg(feature = "client")]
 impl CloseCode {
     /// What a peer should read that caused this error, if it is still there. RFC 6455, 7.4.1 names a code for each way
     /// to break the protocol.
@@ -100,6 +102,16 @@ impl fmt::Display for CloseCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// Why a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disconnected {
+    /// The code of the close frame: the peer's, or the one it was sent; 1006 when the connection was lost without
+    /// one, 1005 when the peer's had none.
+    pub code: CloseCode,
+    /// The reason that came with it.
+    pub reason: String,
 }
 
 /// A close frame: code and reason.

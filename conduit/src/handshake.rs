@@ -2,6 +2,9 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
+/// The header in which either side tells its version at login.
+pub(crate) const VERSION_HEADER: &str = "conduit-version";
+
 /// The request with which a connection began: the upgrade, or the one request over HTTP.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Handshake {

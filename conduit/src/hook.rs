@@ -5,9 +5,9 @@ use std::{any::TypeId, fmt};
 use futures_util::future::{BoxFuture, FutureExt};
 
 use crate::{
+    close::Disconnected,
     connection::Connection,
     context::{Lend, State},
-    lifecycle::Disconnected,
     method::{Borrow, Location},
     server::Server,
 };

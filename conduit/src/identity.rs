@@ -121,9 +121,6 @@ impl Refusal {
     }
 }
 
-/// The header in which either side tells its version at login.
-pub(crate) const VERSION_HEADER: &str = "conduit-version";
-
 /// Checks the version that a client claims to be of against the least that is served.
 pub(crate) fn check_version(needed: &Version, claimed: Option<&str>) -> Result<(), Refusal> {
     let refuse = |reason: String| Refusal { reason, data: Some(json!({ "needed": needed, "got": claimed })) };

@@ -35,7 +35,11 @@
 //!
 //! # Features
 //!
-//! - `prometheus`: [`ServerBuilder::prometheus`] serves what a server counts. Off by default.
+//! - `client`, on by default: [`Client`] and all that connects to a server.
+//! - `server`, on by default: [`Server`] and all that serves. A program that is only a client does without, and compiles
+//!   neither axum nor hyper: `conduit = { version = "0.1", default-features = false, features = ["client"] }`. What both
+//!   sides share, [`rpc`] and its typed calls among it, is there with either.
+//! - `prometheus`: [`ServerBuilder::prometheus`] serves what a server counts. Off by default; with it comes `server`.
 //! - `tls`: a server listens with [a certificate of its own](ServerBuilder::tls), and a client connects to `wss://`. Off by
 //!   default.
 //!
@@ -49,6 +53,10 @@
 //! A method that panics fails its own call and nothing else. In a program built with `panic = "abort"` it ends the
 //! program, as any panic does there.
 
+// Of what both sides share, a program with one of them leaves some unused.
+#![cfg_attr(not(all(feature = "client", feature = "server")), allow(dead_code))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 extern crate self as conduit;
 
 #[cfg(doctest)]
@@ -61,59 +69,99 @@ pub mod raw;
 #[doc(hidden)]
 #[path = "macro_support.rs"]
 pub mod __private;
+#[cfg(feature = "server")]
 mod admission;
+#[cfg(feature = "server")]
 mod asked;
+#[cfg(feature = "server")]
 mod broadcast;
+#[cfg(feature = "server")]
 mod builder;
+#[cfg(feature = "server")]
 mod builtin;
+#[cfg(feature = "server")]
 mod by_address;
+mod caller;
+#[cfg(feature = "server")]
 mod capacity;
+#[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "server")]
 mod client_call;
 mod close;
+#[cfg(feature = "server")]
 mod config;
+#[cfg(feature = "server")]
 mod connection;
 mod context;
 mod description;
+#[cfg(feature = "server")]
 mod discovery;
 mod dispatch;
 mod error;
 mod event_failed;
+#[cfg(feature = "server")]
+mod event_handler;
 mod events;
 mod handshake;
+#[cfg(feature = "server")]
 mod heartbeat;
+#[cfg(feature = "server")]
 mod hook;
+#[cfg(feature = "server")]
 mod hub;
+#[cfg(feature = "server")]
 mod identity;
 mod in_flight;
+#[cfg(feature = "server")]
 mod lifecycle;
+#[cfg(feature = "server")]
 mod login;
 mod method;
+#[cfg(feature = "server")]
 pub mod metrics;
+#[cfg(not(feature = "server"))]
+#[path = "no_metrics.rs"]
+mod metrics;
 mod order;
+#[cfg(feature = "server")]
 mod outbox;
 mod panics;
 mod params;
 mod payload;
+#[cfg(feature = "server")]
 mod rate;
 mod registry;
 mod rpc_error;
+#[cfg(feature = "server")]
 mod running;
 mod schema;
+#[cfg(feature = "server")]
 mod server;
+#[cfg(feature = "server")]
 mod session;
+#[cfg(feature = "server")]
 mod startup;
+#[cfg(feature = "server")]
 mod throttle;
+#[cfg(feature = "server")]
 mod transport;
 mod watch;
 
+#[cfg(feature = "server")]
 use __private as macro_support;
 
+#[cfg(feature = "server")]
 pub use broadcast::Broadcast;
+#[cfg(feature = "server")]
 pub use builder::ServerBuilder;
+pub use caller::Caller;
+#[cfg(feature = "client")]
 pub use client::{Answers, Batch, Client, ClientHandler, Connect, Entry, Events, PendingCall, Subscription};
+#[cfg(feature = "server")]
 pub use client_call::ClientCall;
-pub use close::CloseCode;
+pub use close::{CloseCode, Disconnected};
+#[cfg(feature = "server")]
 pub use identity::{Credentials, Identity};
 
 /// Derives [`RpcError`](trait@RpcError).
@@ -225,6 +273,7 @@ pub use conduit_macros::on;
 /// }
 /// ```
 ///
+#[cfg(feature = "server")]
 pub use conduit_macros::on_startup;
 
 /// A function as a hook of a client's coming.
@@ -244,6 +293,7 @@ pub use conduit_macros::on_startup;
 /// }
 /// ```
 ///
+#[cfg(feature = "server")]
 pub use conduit_macros::on_client_connect;
 
 /// A function as a hook of a client's going.
@@ -259,6 +309,7 @@ pub use conduit_macros::on_client_connect;
 /// }
 /// ```
 ///
+#[cfg(feature = "server")]
 pub use conduit_macros::on_client_disconnect;
 
 /// A function as a hook of the server's end.
@@ -273,6 +324,7 @@ pub use conduit_macros::on_client_disconnect;
 /// }
 /// ```
 ///
+#[cfg(feature = "server")]
 pub use conduit_macros::on_shutdown;
 
 /// A function, or the functions of an `impl` block, as methods.
@@ -304,17 +356,25 @@ pub use conduit_macros::on_shutdown;
 ///
 pub use conduit_macros::rpc;
 
+#[cfg(feature = "server")]
 pub use config::{Password, ServerConfig, SlowClients};
+#[cfg(feature = "server")]
 pub use connection::{Connection, ConnectionId, Counters};
 pub use context::{Call, State};
 pub use description::MethodDescription;
 pub use error::{Error, ErrorKind, Result, VersionMismatch};
 pub use event_failed::EventFailed;
-pub use events::{Ack, Event, EventHandler, EventNames};
+#[cfg(feature = "server")]
+pub use event_handler::EventHandler;
+pub use events::{Ack, Event, EventNames};
+#[cfg(feature = "server")]
 pub use hook::{Hook, HookDescriptor, HookMeta, Moment, Occasion};
-pub use lifecycle::{Disconnected, HookResult};
+#[cfg(feature = "server")]
+pub use lifecycle::HookResult;
 pub use method::{Borrow, Location, Method, MethodDescriptor, MethodMeta, Service};
 pub use protocol::{ErrorCode, ErrorObject, Id};
 pub use rpc_error::{ErrorDescription, RpcError};
+#[cfg(feature = "server")]
 pub use running::RunningServer;
+#[cfg(feature = "server")]
 pub use server::Server;

@@ -5,23 +5,13 @@ use std::{any::Any, fmt, panic::AssertUnwindSafe, sync::Arc};
 use futures_util::{FutureExt, future::BoxFuture};
 
 use crate::{
-    close::CloseCode,
+    close::Disconnected,
     connection::Connection,
     hook::{HookDescriptor, Moment, Occasion, Of},
     metrics::Metrics,
     panics::panic_text,
     server::Server,
 };
-
-/// Why a connection ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disconnected {
-    /// The code of the close frame: the peer's, or the one it was sent; 1006 when the connection was lost without
-    /// one, 1005 when the peer's had none.
-    pub code: CloseCode,
-    /// The reason that came with it.
-    pub reason: String,
-}
 
 /// What a hook, or the handler of a raw route, may return: nothing, or a `Result` whose error is shown as text.
 #[diagnostic::on_unimplemented(

@@ -11,13 +11,16 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    client::{Client, PendingCall},
+    caller::Caller,
     context::{Call, State},
-    hook::{HookDescriptor, Occasion},
-    lifecycle::Disconnected,
     method::{Method, MethodDescriptor},
     order::Head,
     protocol::ErrorObject,
+};
+#[cfg(feature = "server")]
+use crate::{
+    close::Disconnected,
+    hook::{HookDescriptor, Occasion},
 };
 pub use crate::{events::NoPayload, schema::of_output};
 
@@ -27,10 +30,24 @@ pub struct Registration(pub MethodDescriptor);
 
 inventory::collect!(Registration);
 
+/// What a service's client calls over, where the program does not say.
+#[cfg(feature = "client")]
+pub type DefaultCaller = crate::Client;
+
+/// What a service's client calls over, where the program does not say.
+#[cfg(all(feature = "server", not(feature = "client")))]
+pub type DefaultCaller = crate::Connection;
+
+/// There is nobody who calls.
+#[cfg(not(any(feature = "server", feature = "client")))]
+pub type DefaultCaller = std::convert::Infallible;
+
 /// A hook that the program links in.
+#[cfg(feature = "server")]
 #[derive(Debug)]
 pub struct HookRegistration(pub HookDescriptor);
 
+#[cfg(feature = "server")]
 inventory::collect!(HookRegistration);
 
 /// A parsed `timeout = ".."`.
@@ -45,12 +62,14 @@ pub fn borrow<T: State>(call: &Call) -> &T {
 }
 
 /// The value of a hook's borrowed parameter.
+#[cfg(feature = "server")]
 #[must_use]
 pub fn lent<T: State>(occasion: &Occasion) -> &T {
     occasion.borrow()
 }
 
 /// Why the connection ended that a hook runs for.
+#[cfg(feature = "server")]
 #[must_use]
 pub fn end(occasion: &Occasion) -> Disconnected {
     occasion.end()
@@ -86,11 +105,11 @@ pub async fn blocking<T: Send + 'static>(held: Held, function: impl FnOnce() -> 
 }
 
 /// A typed call.
-pub fn call<M: Method>(client: &Client, params: &M::Params) -> PendingCall<M::Output>
+pub fn call<M: Method, C: Caller<M::Output>>(client: &C, params: &M::Params) -> C::Call
 where
     M::Params: Serialize,
 {
-    client.call(M::META.name, params)
+    client.call_method(const { &M::META }, params)
 }
 
 /// An error that the caller must not see; the log gets it with what caused it.

@@ -52,14 +52,16 @@
 
 mod call;
 mod connection;
+mod outcome;
 
 use std::sync::{Arc, OnceLock};
 
 use ::metrics::{Counter, Gauge, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
 pub(crate) use self::{
-    call::{CallMetrics, Kind, Outcome},
+    call::{CallMetrics, Kind},
     connection::{Open, Reported},
+    outcome::Outcome,
 };
 use crate::lifecycle::Failure;
 

@@ -49,12 +49,13 @@ impl<'a> Bounds<'a> {
         Some(quote!(#[serde(bound(serialize = #ser))]))
     }
 
-    /// `where for<'a> User: Serializable<'a>`
-    pub(super) fn where_serializable(&self) -> Option<TokenStream> {
+    /// `where C: Caller<i64>, for<'a> User: Serializable<'a>`, of which the first is `other`.
+    pub(super) fn where_serializable(&self, other: Option<&TokenStream>) -> Option<TokenStream> {
         let Self { krate, types } = self;
         let types = types.iter().map(|(_, ty)| ty);
-        (!self.types.is_empty())
-            .then(|| quote!(where #(for<'__asked> #types: #krate::__private::Serializable<'__asked>),*))
+        let bounds = types.map(|ty| quote!(for<'__asked> #ty: #krate::__private::Serializable<'__asked>));
+        let mut bounds = other.cloned().into_iter().chain(bounds).peekable();
+        bounds.peek().is_some().then(|| quote!(where #(#bounds),*))
     }
 
     fn text(&self, bound: &str) -> Option<String> {

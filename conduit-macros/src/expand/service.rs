@@ -5,7 +5,8 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, Visibility, ext::IdentExt, spanned::Spanned};
 
 use super::{
-    Target, allow_style, arguments, call_body, call_doc, method::implementation, outcome, parameters, params_ident,
+    Target, allow_style, arguments, call_body, call_doc, caller, method::implementation, outcome, parameters,
+    params_ident,
 };
 use crate::{
     model::{Method, service::Service},
@@ -26,14 +27,14 @@ use crate::{
 ///     pub async fn say(&self, text: String) -> usize { .. }
 /// }
 ///
-/// pub struct ChatClient(Client);
+/// pub struct ChatClient<C = Client>(C);
 ///
 /// const _: () = {
 ///     struct __say_params { text: String }
 ///     struct __say {}
 ///     impl Method for __say { .. }
 ///     impl Service for Chat { const METHODS: &'static [MethodDescriptor] = &[MethodDescriptor::of::<__say>()]; }
-///     impl ChatClient { pub fn say(&self, text: String) -> PendingCall<usize> { .. } }
+///     impl<C> ChatClient<C> { pub fn say(&self, text: String) -> C::Call where C: Caller<usize> { .. } }
 /// };
 /// ```
 /// Handlers of events stand among the methods, and the client does not know them; without a method, there is none.
@@ -125,32 +126,33 @@ fn descriptor(target: &Target) -> TokenStream {
 
 /// ```text
 /// #[derive(Debug, Clone)]
-/// pub struct ChatClient(Client);
+/// pub struct ChatClient<C = Client>(C);
 /// ```
 pub(crate) fn client(service: &Service) -> TokenStream {
     let Service { krate, inherited, .. } = service;
     let (ident, vis) = (client_ident(service), client_visibility(service));
-    let doc = format!("Calls the methods of `{}` from a client.", crate::model::types::text(&service.ty));
+    let caller = caller();
+    let doc = format!("Calls the methods of `{}`.", crate::model::types::text(&service.ty));
     quote! {
         #(#inherited)*
         #[doc = #doc]
         #[derive(::core::fmt::Debug, ::core::clone::Clone)]
-        #vis struct #ident(#krate::Client);
+        #vis struct #ident<#caller = #krate::__private::DefaultCaller>(#caller);
     }
 }
 
 /// ```text
-/// impl ChatClient {
-///     pub fn new(client: &Client) -> Self { .. }
-///     pub fn say(&self, text: String) -> PendingCall<usize> { .. }
+/// impl<C> ChatClient<C> {
+///     pub fn new(client: &C) -> Self where C: Clone { .. }
+///     pub fn say(&self, text: String) -> C::Call where C: Caller<usize> { .. }
 /// }
 /// ```
 fn client_methods(service: &Service, targets: &[Target]) -> TokenStream {
-    let (ident, new) = (client_ident(service), client_new(service));
+    let (ident, new, caller) = (client_ident(service), client_new(service), caller());
     let methods = targets.iter().filter(|target| !target.method.is_handler()).map(client_method);
     quote! {
         #[automatically_derived]
-        impl #ident {
+        impl<#caller> #ident<#caller> {
             #new
             #(#methods)*
         }
@@ -158,11 +160,14 @@ fn client_methods(service: &Service, targets: &[Target]) -> TokenStream {
 }
 
 pub(crate) fn client_new(service: &Service) -> TokenStream {
-    let (krate, vis) = (&service.krate, client_visibility(service));
+    let (vis, caller) = (client_visibility(service), caller());
     quote! {
         #[doc = "Calls over `client`."]
         #[must_use]
-        #vis fn new(client: &#krate::Client) -> Self {
+        #vis fn new(client: &#caller) -> Self
+        where
+            #caller: ::core::clone::Clone,
+        {
             Self(::core::clone::Clone::clone(client))
         }
     }
@@ -175,14 +180,15 @@ fn client_method(target: &Target) -> TokenStream {
     let (parameters, body) = (parameters(&method.callable), call_body(target, &quote!(&self.0)));
     let (ok, _) = outcome(krate, &method.callable.output);
     let bounds = arguments::bounds(krate, method);
-    let clause = bounds.where_serializable();
+    let caller = caller();
+    let clause = bounds.where_serializable(Some(&quote!(#caller: #krate::Caller<#ok>)));
     quote! {
         #(#inherited)*
         #[doc = #heading]
         #[doc = ""]
         #(#docs)*
         #deprecation
-        #vis fn #ident(&self, #(#parameters),*) -> #krate::PendingCall<#ok> #clause {
+        #vis fn #ident(&self, #(#parameters),*) -> <#caller as #krate::Caller<#ok>>::Call #clause {
             #body
         }
     }

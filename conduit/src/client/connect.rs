@@ -13,7 +13,7 @@ use crate::{
     error::{Error, ErrorKind, Result, VersionMismatch},
     event_failed::EventFailed,
     events::{Event, EventNames},
-    identity::VERSION_HEADER,
+    handshake::VERSION_HEADER,
 };
 
 /// A connection to be made: await it to connect.

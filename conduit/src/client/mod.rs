@@ -51,11 +51,11 @@ use self::{
     transport::Transport,
 };
 use crate::{
+    close::Disconnected,
     description::MethodDescription,
     error::Result,
     event_failed::EventFailed,
     events::{Event, EventNames},
-    lifecycle::Disconnected,
     params,
     payload::event_text,
 };

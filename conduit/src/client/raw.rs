@@ -16,9 +16,8 @@ use super::{
     transport::{Close, Frame, Lost, WebSocket},
 };
 use crate::{
-    close::CloseCode,
+    close::{CloseCode, Disconnected},
     error::{Error, ErrorKind, Result},
-    lifecycle::Disconnected,
     raw::Message,
 };
 

@@ -25,9 +25,8 @@ use tokio_util::either::Either;
 pub(super) use self::handshake::Target;
 use self::tls::TlsStream;
 use crate::{
-    close::{self, CloseCode},
+    close::{self, CloseCode, Disconnected},
     error::Result,
-    lifecycle::Disconnected,
 };
 
 /// What carries the messages of one connection.

@@ -6,10 +6,9 @@ use tokio::sync::SetOnce;
 
 use super::Message;
 use crate::{
-    close::{Close, CloseCode},
+    close::{Close, CloseCode, Disconnected},
     connection::{self, ConnectionId},
     identity::Identity,
-    lifecycle::Disconnected,
     outbox,
     server::Server,
 };

@@ -43,14 +43,22 @@
 //! far as it comes within `shutdown_deadline`, and nothing that arrives later. What still waits when the handler closes the
 //! connection is dropped.
 
+#[cfg(feature = "server")]
 mod connection;
+#[cfg(feature = "server")]
 mod inbox;
 mod message;
+#[cfg(feature = "server")]
 mod route;
+#[cfg(feature = "server")]
 mod serve;
 
 pub use bytes::Bytes;
 
-pub use self::{connection::Connection, message::Message};
+#[cfg(feature = "server")]
+pub use self::connection::Connection;
+pub use self::message::Message;
+#[cfg(feature = "server")]
 pub(crate) use self::{inbox::Inbox, route::Route};
+#[cfg(feature = "client")]
 pub use crate::client::raw::{Client, Connect, connect};

@@ -6,9 +6,9 @@ use tracing::Instrument;
 
 use super::{Connection, Inbox, Route};
 use crate::{
+    close::Disconnected,
     connection::{self, ConnectionId},
     identity::Identity,
-    lifecycle::Disconnected,
     server::Server,
     session::{self, Handler, Socket},
 };

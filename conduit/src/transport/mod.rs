@@ -34,8 +34,8 @@ use axum::{
 
 pub(crate) use self::{idle::IdleSockets, listen::serve, tls::Tls};
 use crate::{
-    handshake::{Handshake, Headers},
-    identity::{Credentials, Identity, Refusal, VERSION_HEADER, bearer},
+    handshake::{Handshake, Headers, VERSION_HEADER},
+    identity::{Credentials, Identity, Refusal, bearer},
     metrics::Cause,
     protocol::{Id, error_text},
     server::Server,

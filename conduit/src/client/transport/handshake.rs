@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::{
 use super::tls::Tls;
 use crate::{
     error::{Error, ErrorKind, Result, VersionMismatch},
-    identity::VERSION_HEADER,
+    handshake::VERSION_HEADER,
     protocol::ErrorObject,
 };
 
