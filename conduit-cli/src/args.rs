@@ -1,0 +1,229 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use anstream::ColorChoice;
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::{address::Address, exit};
+
+/// List, call, listen to, measure and serve JSON-RPC 2.0 over WebSocket.
+///
+/// URL is ws://HOST:PORT, wss://, http://, https://, just HOST:PORT, or :PORT on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "conduit", version, after_help = exit::TABLE, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Write results, and errors, as one line of JSON each
+    #[arg(long, global = true, display_order = 100)]
+    pub(crate) json: bool,
+
+    /// When to use colours; `auto` is on a terminal, without NO_COLOR
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", display_order = 101)]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<Color> for ColorChoice {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    List(List),
+    Describe(Describe),
+    Call(Call),
+    Listen(Listen),
+    Send(Send),
+    Openrpc(Openrpc),
+    Serve(Serve),
+    Completions(Completions),
+}
+
+/// List the methods and events of a server
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+/// Show one method or event: arguments, constraints, errors, and a call to start from
+#[derive(Debug, Args)]
+pub(crate) struct Describe {
+    #[command(flatten)]
+    pub(crate) server: Server,
+
+    /// The method or event
+    #[arg(value_name = "METHOD")]
+    pub(crate) name: String,
+}
+
+/// Call a method and print its result
+///
+/// The server's schemas say what a value is: `age=7` is a number where a number is wanted, and a text where a text is.
+/// Arguments that don't fit are shown and nothing is called.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  conduit call :8080 add a=2 b=3
+  conduit call :8080 add '[2, 3]'
+  conduit call :8080 user.create username=ada tags:='[\"new\"]' photo=@ada.svg
+  echo '{\"a\": 2, \"b\": 3}' | conduit call :8080 add -")]
+pub(crate) struct Call {
+    #[command(flatten)]
+    pub(crate) server: Server,
+
+    /// The method
+    pub(crate) method: String,
+
+    /// name=value, name:=json, name=@file (its text), name:=@file (its JSON); or all of them as JSON, as @file, or as
+    /// - for standard input
+    #[arg(value_name = "ARGUMENT", allow_negative_numbers = true)]
+    pub(crate) arguments: Vec<String>,
+}
+
+/// Print events as they come, until Ctrl-C
+#[derive(Debug, Args)]
+pub(crate) struct Listen {
+    #[command(flatten)]
+    pub(crate) server: Server,
+
+    /// The events to print; all of them if none is named
+    #[arg(value_name = "EVENT")]
+    pub(crate) events: Vec<String>,
+
+    /// End after so many events
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) count: Option<u64>,
+}
+
+/// Send an event and print what its handler returns
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  conduit send :8080 chat text='hello everybody'
+  conduit send :8080 chat '{\"text\": \"hello everybody\"}'")]
+pub(crate) struct Send {
+    #[command(flatten)]
+    pub(crate) server: Server,
+
+    /// The event
+    pub(crate) event: String,
+
+    /// The payload: JSON, name=value as `conduit call` takes them, @file, or - for standard input
+    #[arg(value_name = "PAYLOAD", allow_negative_numbers = true)]
+    pub(crate) payload: Vec<String>,
+
+    /// Ask for no answer, as most events are sent; that it can't be handled is told all the same if the server says so
+    /// at once
+    #[arg(long)]
+    pub(crate) no_ack: bool,
+}
+
+/// Print the server's OpenRPC document
+#[derive(Debug, Args)]
+pub(crate) struct Openrpc {
+    #[command(flatten)]
+    pub(crate) server: Server,
+}
+
+/// Serve a demonstration to try any client against: echo, add, time, sleep, a chat, and a ticking event
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The token that clients log in with; none is asked for without it
+    #[arg(long, env = "CONDUIT_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+
+    /// The address to listen on; one that others can reach needs a token
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(crate) host: String,
+
+    /// The port to listen on; 0 picks one
+    #[arg(long, default_value_t = 8080)]
+    pub(crate) port: u16,
+
+    /// The time between two `tick` events, such as 1s or 250ms
+    #[arg(long, default_value = "1s", value_parser = duration, value_name = "TIME")]
+    pub(crate) tick: Duration,
+
+    /// Log each call
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+/// Print the completions of a shell
+///
+/// For bash: conduit completions bash > ~/.local/share/bash-completion/completions/conduit
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Which server, and how to reach it.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Server {
+    /// The server: ws://HOST:PORT, wss://HOST, HOST:PORT or :PORT
+    pub(crate) url: Address,
+
+    /// The token to log in with; asked for on a terminal if the server wants one
+    #[arg(long, env = "CONDUIT_TOKEN", hide_env_values = true, help_heading = "Connection")]
+    pub(crate) token: Option<String>,
+
+    /// A header of the request that opens the connection; may be given several times
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header, help_heading = "Connection")]
+    pub(crate) headers: Vec<(String, String)>,
+
+    /// Trust servers that this root certificate (PEM) signed, instead of those that the system trusts
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Connection")]
+    pub(crate) root_certificate: Option<PathBuf>,
+
+    /// How long an answer may take, such as 500ms, 30s or 5m
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME", help_heading = "Connection")]
+    pub(crate) timeout: Duration,
+
+    /// How long connecting may take
+    #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME", help_heading = "Connection")]
+    pub(crate) connect_timeout: Duration,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("wanted more than no time".into()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("{error}; write 500ms, 30s or 5m")),
+    }
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        None => Err("wanted `name: value`".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,102 @@
+//! `conduit list`: the methods and events of a server, in a table.
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::json;
+
+use crate::{
+    api::Api,
+    args::List,
+    failure::Result,
+    output::{
+        self, Output,
+        style::{self, paint},
+    },
+    session::{Login, Session},
+};
+
+pub(crate) async fn run(args: List, output: Output) -> Result {
+    let session = Session::open(&args.server, Login::Needed).await?;
+    session.document()?;
+    match output.json {
+        true => output.json(&json!({ "methods": session.api.methods, "events": session.api.events }))?,
+        false => output::text(&text(&session.api))?,
+    }
+    session.close().await;
+    Ok(())
+}
+
+/// What a server has, for people.
+pub(crate) fn text(api: &Api) -> String {
+    let mut methods = table("METHOD");
+    for method in &api.methods {
+        let marks = marks(method.public, method.deprecated);
+        methods.add_row([signature(&method.name, &method.to_string()), summary(&method.description, &marks)]);
+    }
+    let mut text = lines(methods);
+    if !api.events.is_empty() {
+        let mut events = table("EVENT");
+        for event in &api.events {
+            let marks = marks(event.public, event.deprecated);
+            let full = event.signature(api.schema(&event.payload));
+            events.add_row([signature(&event.name, &full), summary(&event.description, &marks)]);
+        }
+        text = format!("{text}\n\n{}", lines(events));
+    }
+    text
+}
+
+fn table(heading: &str) -> Table {
+    let mut table = plain_table();
+    table.set_header([paint(style::HEADING, heading), paint(style::HEADING, "DESCRIPTION")]);
+    table
+}
+
+/// A table without lines, as wide as the terminal; where there is none, as wide as it gets.
+pub(crate) fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+}
+
+/// The lines of a table, without the spaces at their ends.
+pub(crate) fn lines(mut table: Table) -> String {
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
+    let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
+/// A signature whose name stands out.
+pub(crate) fn signature(name: &str, full: &str) -> String {
+    match full.strip_prefix(name) {
+        Some(rest) => format!("{}{rest}", paint(style::NAME, name)),
+        None => full.to_owned(),
+    }
+}
+
+fn summary(description: &str, marks: &[&str]) -> String {
+    let first = first_sentence(description);
+    match marks {
+        [] => first,
+        marks => format!("{first} {}", paint(style::FAINT, &format!("({})", marks.join(", ")))).trim_start().to_owned(),
+    }
+}
+
+/// The first sentence of the first paragraph.
+fn first_sentence(text: &str) -> String {
+    let lines: Vec<_> = text.trim().lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
+    let paragraph = lines.join(" ");
+    match paragraph.split_once(". ") {
+        Some((first, _)) => format!("{first}."),
+        None => paragraph,
+    }
+}
+
+fn marks(is_public: bool, is_deprecated: bool) -> Vec<&'static str> {
+    [(is_public, "public"), (is_deprecated, "deprecated")]
+        .into_iter()
+        .filter(|(is, _)| *is)
+        .map(|(_, mark)| mark)
+        .collect()
+}

@@ -1,0 +1,136 @@
+//! `conduit listen`: events as they come.
+
+use std::{
+    collections::BTreeSet,
+    future::ready,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
+
+use conduit::Connect;
+use serde_json::{json, value::RawValue};
+use tokio::sync::mpsc;
+
+use crate::{
+    args::Listen,
+    exit::Exit,
+    failure::{Failure, Result, inform, warn},
+    output::{
+        self, Output,
+        style::{self, paint},
+    },
+    pretty,
+    session::{Login, Session},
+};
+
+/// Events that may wait to be written.
+const QUEUE: usize = 10_000;
+
+pub(crate) async fn run(args: Listen, output: Output) -> Result {
+    let (feed, mut inbox) = inbox();
+    let session = Session::open_with(&args.server, Login::Needed, |connect| feed.of(connect, &args.events)).await?;
+    inform_unless(output.json, || format!("listening to {}; Ctrl-C ends it", session.address));
+    let mut left = args.count.unwrap_or(u64::MAX);
+    let ended = loop {
+        if left == 0 {
+            break Ok(());
+        }
+        tokio::select! {
+            // What came before the connection closed is written.
+            biased;
+            event = inbox.events.recv() => {
+                write(&event.expect("the feed is kept"), output)?;
+                left -= 1;
+            }
+            end = session.client.closed() => {
+                let why = if end.reason.is_empty() { String::new() } else { format!(": {}", end.reason) };
+                break Err(Failure::new(Exit::Closed, format!("the connection ended with code {}{why}", end.code)));
+            }
+            _ = tokio::signal::ctrl_c() => break Ok(()),
+        }
+        inbox.tell_missed();
+    };
+    session.close().await;
+    ended
+}
+
+fn inform_unless(is_json: bool, message: impl FnOnce() -> String) {
+    if !is_json {
+        inform(message());
+    }
+}
+
+/// An event that came.
+pub(crate) struct Event {
+    pub(crate) name: String,
+    pub(crate) payload: Box<RawValue>,
+}
+
+impl Event {
+    /// The event on one line, for people.
+    pub(crate) fn text(&self) -> String {
+        let name = paint(style::NAME, &output::safe(&self.name));
+        format!("{name} {}", pretty::colored_line(self.payload.get()))
+    }
+}
+
+fn write(event: &Event, output: Output) -> Result {
+    if output.json {
+        return output.json(&json!({ "event": event.name, "data": event.payload }));
+    }
+    let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+    output::line(&format!("{} {}", paint(style::FAINT, &time), event.text()))
+}
+
+/// What handlers of events fill.
+#[derive(Clone)]
+pub(crate) struct Feed {
+    events: mpsc::Sender<Event>,
+    missed: Arc<AtomicU64>,
+}
+
+/// Where events wait to be written.
+pub(crate) struct Inbox {
+    pub(crate) events: mpsc::Receiver<Event>,
+    missed: Arc<AtomicU64>,
+}
+
+pub(crate) fn inbox() -> (Feed, Inbox) {
+    let (sender, events) = mpsc::channel(QUEUE);
+    let missed = Arc::new(AtomicU64::new(0));
+    (Feed { events: sender, missed: Arc::clone(&missed) }, Inbox { events, missed })
+}
+
+impl Feed {
+    /// Takes these events of a connection; all of them where none is named.
+    pub(crate) fn of(&self, connect: Connect, events: &[String]) -> Connect {
+        let all = ["*".to_owned()];
+        let names: BTreeSet<&String> = if events.is_empty() { all.iter().collect() } else { events.iter().collect() };
+        names.into_iter().fold(connect, |connect, name| {
+            let feed = self.clone();
+            connect.on(name.as_str(), move |name: String, payload: Box<RawValue>| {
+                feed.push(Event { name, payload });
+                ready(())
+            })
+        })
+    }
+
+    fn push(&self, event: Event) {
+        if self.events.try_send(event).is_err() {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Inbox {
+    /// Says how many events were dropped since it was said last.
+    fn tell_missed(&self) {
+        match self.missed.swap(0, Ordering::Relaxed) {
+            0 => {}
+            missed => warn(format!("{missed} events were dropped: the output is read more slowly than they come")),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Faults of arguments, each under the argument.
+
+use std::ops::Range;
+
+use conduit::ErrorObject;
+use serde::Deserialize;
+
+use crate::arguments::Source;
+
+/// A text, and what is wrong where.
+#[derive(Debug)]
+pub(crate) struct Faults {
+    pub(crate) source: String,
+    /// The file that the text is of; without one it was typed.
+    pub(crate) origin: Option<String>,
+    pub(crate) marks: Vec<Mark>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// In bytes of the text.
+    pub(crate) place: Range<usize>,
+    pub(crate) message: String,
+}
+
+/// One fault as a server tells it.
+#[derive(Deserialize)]
+struct Fault {
+    path: String,
+    #[serde(default)]
+    keyword: String,
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    errors: Vec<Fault>,
+}
+
+impl Faults {
+    pub(crate) fn new(source: &Source, marks: Vec<Mark>) -> Self {
+        let mut text = source.text.clone();
+        if marks.iter().any(|mark| mark.place.start > text.len()) {
+            // Room for the mark of what is missing.
+            text.push(' ');
+        }
+        Self { source: text, origin: source.origin.clone(), marks }
+    }
+
+    /// What a refusal of arguments says, beneath what was typed; `None` when it lists no faults.
+    pub(crate) fn of(refusal: &ErrorObject, source: &Source) -> Option<Self> {
+        let Refusal { errors } = refusal.data_as()?;
+        let marks: Vec<_> = errors.into_iter().map(|fault| fault.mark(source)).collect();
+        (!marks.is_empty()).then(|| Self::new(source, marks))
+    }
+}
+
+impl Fault {
+    fn mark(self, source: &Source) -> Mark {
+        let place = match self.keyword.as_str() {
+            // The name is what is wrong, whatever its value.
+            "additionalProperties" | "unevaluatedProperties" => source.locate_name(&self.path),
+            _ => source.locate(&self.path),
+        };
+        Mark { place, message: self.message }
+    }
+}

@@ -1,0 +1,195 @@
+//! A connection to a server, and what is known of it.
+
+use conduit::{Client, Connect, ErrorCode, ErrorKind};
+use serde_json::value::RawValue;
+
+use crate::{
+    address::Address,
+    api::Api,
+    args::Server,
+    arguments::Arguments,
+    exit::Exit,
+    failure::{Failure, Result},
+    faults::Faults,
+    output, token,
+};
+
+/// A client that is logged in where it has to be.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    pub(crate) api: Api,
+    /// The OpenRPC document as it came; `None` when the server told nothing of itself.
+    pub(crate) document: Option<Box<RawValue>>,
+    pub(crate) address: Address,
+}
+
+/// Whether a command can do without a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Login {
+    Needed,
+    /// Public methods can be called without, and then the server tells nothing of what it can do.
+    Optional,
+}
+
+/// How often somebody is asked for a token.
+const ATTEMPTS: usize = 3;
+
+impl Session {
+    pub(crate) async fn open(server: &Server, login: Login) -> Result<Self> {
+        Self::open_with(server, login, |connect| connect).await
+    }
+
+    /// A session whose connection has more settings.
+    pub(crate) async fn open_with(
+        server: &Server,
+        login: Login,
+        settings: impl Fn(Connect) -> Connect,
+    ) -> Result<Self> {
+        let mut given = server.token.clone();
+        let mut attempts = if given.is_none() && output::is_interactive() { ATTEMPTS } else { 0 };
+        loop {
+            let failure = match attempt(server, given.as_deref(), &settings).await {
+                Ok(session) => return Ok(session),
+                Err(Refusal { failure, client: Some(client) }) if attempts == 0 && login == Login::Optional => {
+                    drop(failure);
+                    return Ok(Self::unseen(client, server));
+                }
+                Err(Refusal { failure, .. }) => failure,
+            };
+            if failure.exit() != Exit::Login || attempts == 0 {
+                return Err(failure);
+            }
+            if given.is_some() {
+                failure.report(false);
+            }
+            given = Some(token::ask(server.url.as_str()).await?);
+            attempts -= 1;
+        }
+    }
+
+    /// A session with a server that told nothing of itself.
+    fn unseen(client: Client, server: &Server) -> Self {
+        Self { client, api: Api::default(), document: None, address: server.url.clone() }
+    }
+
+    /// What the server tells of itself.
+    pub(crate) fn document(&self) -> Result<&RawValue> {
+        match &self.document {
+            Some(document) => Ok(document),
+            None => {
+                let message = format!("{} does not say what it can do: it has no `rpc.discover`", self.address);
+                Err(Failure::new(Exit::Refused, message).help("`conduit call` calls its methods unseen"))
+            }
+        }
+    }
+
+    /// Fails where the server is known to have neither a method nor an event of this name.
+    pub(crate) fn check_name(&self, name: &str) -> Result {
+        match self.api.method(name).is_some() || self.api.event(name).is_some() || self.document.is_none() {
+            true => Ok(()),
+            false => Err(self.api.no_such("method", name, self.api.names())),
+        }
+    }
+
+    /// Fails where the server is known to handle no event of this name.
+    pub(crate) fn check_event(&self, name: &str) -> Result {
+        match self.api.event(name).is_some() || self.document.is_none() {
+            true => Ok(()),
+            false => Err(self.api.no_such("event", name, self.api.event_names())),
+        }
+    }
+
+    /// Calls a method; faults of the arguments are shown beneath them.
+    pub(crate) async fn call(&self, name: &str, arguments: &Arguments) -> Result<Box<RawValue>> {
+        let called = match &arguments.params {
+            Some(params) => self.client.call(name, params).await,
+            None => self.client.call(name, ()).await,
+        };
+        called.map_err(|error| self.explain(name, error, arguments))
+    }
+
+    /// The error of a call, with what is known of the method.
+    pub(crate) fn explain(&self, name: &str, error: conduit::Error, arguments: &Arguments) -> Failure {
+        let code = error.code().and_then(ErrorCode::from_code);
+        let failure = Failure::from(error);
+        match code {
+            Some(ErrorCode::InvalidParams) => {
+                let faults = failure.object().and_then(|refusal| Faults::of(refusal, &arguments.source));
+                let failure = match faults {
+                    Some(faults) => failure.faults(faults),
+                    None => failure,
+                };
+                failure.help(format!("`conduit describe {} {name}` shows what it takes", self.address))
+            }
+            Some(ErrorCode::Unauthorized) => no_token(failure),
+            _ => failure,
+        }
+    }
+
+    /// Says goodbye.
+    pub(crate) async fn close(self) {
+        self.client.close().await;
+    }
+}
+
+/// Why there is no session. The client is there if the server only wants a login.
+struct Refusal {
+    failure: Failure,
+    client: Option<Client>,
+}
+
+async fn attempt(
+    server: &Server,
+    token: Option<&str>,
+    settings: impl Fn(Connect) -> Connect,
+) -> Result<Session, Refusal> {
+    let client = settings(connect(server, token)).await.map_err(|error| {
+        let is_login = error.kind() == ErrorKind::Unauthorized;
+        let refused = login_refused(&error, server, token);
+        Refusal { failure: if is_login { refused } else { error.into() }, client: None }
+    })?;
+    match client.call::<Box<RawValue>>("rpc.discover", ()).await {
+        Ok(document) => {
+            let api = Api::new(serde_json::from_str(document.get()).unwrap_or_default());
+            Ok(Session { client, api, document: Some(document), address: server.url.clone() })
+        }
+        Err(error) => match error.code().and_then(ErrorCode::from_code) {
+            // A server of another kind.
+            Some(ErrorCode::MethodNotFound) => Ok(Session::unseen(client, server)),
+            Some(ErrorCode::Unauthorized) => {
+                let failure = no_token(Failure::new(Exit::Login, format!("{} wants a login", server.url)));
+                Err(Refusal { failure, client: Some(client) })
+            }
+            _ => Err(Refusal { failure: error.into(), client: None }),
+        },
+    }
+}
+
+fn connect(server: &Server, token: Option<&str>) -> Connect {
+    let mut connect =
+        Client::connect(server.url.as_str()).timeout(server.timeout).connect_timeout(server.connect_timeout);
+    if let Some(token) = token {
+        connect = connect.password(token);
+    }
+    if let Some(file) = &server.root_certificate {
+        connect = connect.root_certificate(file);
+    }
+    for (name, value) in &server.headers {
+        connect = connect.header(name, value);
+    }
+    connect
+}
+
+fn login_refused(error: &conduit::Error, server: &Server, token: Option<&str>) -> Failure {
+    let why = error.object().map_or("the token is not the server's", |refusal| refusal.message());
+    let failure = Failure::new(Exit::Login, format!("{} refused the login: {why}", server.url));
+    match token {
+        Some(_) => failure,
+        None => no_token(failure),
+    }
+}
+
+fn no_token(failure: Failure) -> Failure {
+    failure.help("give the token with --token or CONDUIT_TOKEN")
+}

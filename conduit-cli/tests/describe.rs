@@ -1,0 +1,83 @@
+//! `conduit describe`.
+
+use serde_json::{Value, json};
+
+use crate::support::{Done, pipe, run, serve};
+
+/// The lines of a section, without their indent.
+fn section<'a>(done: &'a Done, heading: &str) -> Vec<&'a str> {
+    let lines = done.ok().lines().skip_while(|line| *line != heading).skip(1);
+    lines.take_while(|line| !line.is_empty()).map(|line| line.strip_prefix("  ").expect("an indent")).collect()
+}
+
+#[tokio::test]
+async fn a_method_is_told_with_its_constraints_and_errors() {
+    let server = serve().await;
+    let done = run(&["describe", &server.address().to_string(), "user.create"]).await;
+    assert!(done.ok().starts_with("user.create(username: string[3..30], "), "{}", done.stdout);
+    assert!(done.stdout.contains("\nCreate a user.\n\nThe name must be new.\n"), "{}", done.stdout);
+    assert!(done.stdout.contains("is given up after 5 s"), "{}", done.stdout);
+    let arguments = section(&done, "Arguments");
+    let squeezed: Vec<String> =
+        arguments.iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(
+        squeezed,
+        [
+            "username string of 3 to 30 characters The name to log in with.",
+            "email email",
+            "age integer from 0 to 150",
+            "active boolean, true by default",
+            "role \"member\" or \"admin\", \"member\" by default What a user may do.",
+            "address object { city: string; code: string, matching ^[0-9]{5}$ } or null, may be left out",
+        ]
+    );
+    assert_eq!(section(&done, "Errors"), ["409  the name `{username}` is taken"]);
+}
+
+#[tokio::test]
+async fn the_example_of_a_method_is_a_call_that_succeeds() {
+    let server = serve().await;
+    let address = server.address().to_string();
+    for (method, result) in [("user.create", "ada@example.org"), ("add", "2"), ("ping", "pong"), ("echo", "anything")] {
+        let described = run(&["describe", &address, method]).await;
+        let example = section(&described, "Example");
+        let words = shlex::split(example[0]).expect("a command");
+        assert_eq!(words[0], "conduit");
+        let words: Vec<&str> = words[1..].iter().map(String::as_str).collect();
+        let done = run(&words).await;
+        assert!(done.ok().contains(result), "{done:?}");
+        let request: Value = serde_json::from_str(example[1]).expect("JSON");
+        let params = request.get("params").cloned().unwrap_or(json!({})).to_string();
+        assert_eq!(pipe(&["call", &address, method, "-"], &params).await.ok(), done.ok());
+        let described = run(&["--json", "describe", &address, method]).await.json();
+        assert_eq!(&described["example"], request.get("params").unwrap_or(&json!({})));
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_told_with_its_ack() {
+    let server = serve().await;
+    let address = server.address().to_string();
+    let done = run(&["describe", &address, "chat"]).await;
+    assert!(done.ok().starts_with("event chat(text: string[1..]) -> integer\n\nTell everybody.\n"), "{}", done.stdout);
+    assert_eq!(section(&done, "Payload"), ["text  string of at least 1 character"]);
+    assert_eq!(section(&done, "Ack"), ["integer"]);
+    let words = shlex::split(section(&done, "Example")[0]).expect("a command");
+    let words: Vec<&str> = words[1..].iter().map(String::as_str).collect();
+    assert_eq!(run(&words).await.ok(), "1\n");
+    assert_eq!(section(&run(&["describe", &address, "count"]).await, "Payload"), ["integer"]);
+    assert_eq!(run(&["--json", "describe", &address, "count"]).await.json()["example"], 1);
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_there_leads_to_one_that_is() {
+    let server = serve().await;
+    let address = server.address().to_string();
+    let done = run(&["describe", &address, "user.craete"]).await;
+    let stderr = done.failed(5);
+    assert!(stderr.contains("error: the server has no method or event `user.craete`"), "{stderr}");
+    assert!(stderr.contains("help: did you mean `user.create`?"), "{stderr}");
+    assert!(run(&["describe", &address, "chta"]).await.failed(5).contains("did you mean `chat`?"));
+    let far = run(&["describe", &address, "nothing.like.it"]).await;
+    assert!(!far.failed(5).contains("did you mean"), "{far:?}");
+}

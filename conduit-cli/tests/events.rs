@@ -1,0 +1,99 @@
+//! `conduit listen` and `conduit send`.
+
+use serde_json::json;
+
+use crate::support::{Running, heard_by, run, serve};
+
+#[tokio::test]
+async fn an_event_is_sent_and_its_ack_printed() {
+    let server = serve().await;
+    let url = server.address().to_string();
+    assert_eq!(run(&["send", &url, "chat", "text=hello"]).await.ok(), "1\n");
+    assert_eq!(run(&["send", &url, "chat", "{\"text\": \"hello\"}"]).await.ok(), "1\n");
+    assert_eq!(run(&["send", &url, "count", "3"]).await.ok(), "null\n");
+    assert_eq!(run(&["send", &url, "chat", "text=hello", "--no-ack"]).await.ok(), "");
+}
+
+#[tokio::test]
+async fn an_event_that_can_not_be_handled_is_a_failure_also_without_ack() {
+    let server = serve().await;
+    let url = server.address().to_string();
+    for more in [&[][..], &["--no-ack"]] {
+        let done = run(&[&["send", &url, "chat", "text="], more].concat()).await;
+        assert!(done.failed(5).contains("\"\" is shorter than 1 character"), "{done:?}");
+        let done = run(&[&["send", &url, "count", "-3"], more].concat()).await;
+        assert!(done.failed(5).contains(" | count -3\n |       ^^ "), "{done:?}");
+    }
+    assert!(run(&["send", &url, "chta", "1"]).await.failed(5).contains("did you mean `chat`?"));
+    assert!(run(&["send", &url, "chat", "hello"]).await.failed(2).contains("expected JSON, or name=value, got hello"));
+}
+
+#[tokio::test]
+async fn events_are_printed_one_a_line_as_they_come() {
+    let server = serve().await;
+    let url = server.address().to_string();
+    let mut all = Running::start(&["listen", "--json", &url]);
+    let some = Running::start(&["listen", &url, "chat", "-n", "2"]);
+    heard_by(&server, 2).await;
+    server.server().broadcast("other", &json!([1, { "a": null }])).send();
+    server.server().broadcast("chat", &json!({ "text": "one" })).send();
+    server.server().broadcast("chat", &json!({ "text": "two\u{9b}" })).send();
+    for line in [
+        r#"{"event":"other","data":[1,{"a":null}]}"#,
+        r#"{"event":"chat","data":{"text":"one"}}"#,
+        r#"{"event":"chat","data":{"text":"two\u009b"}}"#,
+    ] {
+        assert_eq!(all.event().await, line);
+    }
+    let some = some.end().await;
+    let lines: Vec<&str> = some.stdout.lines().map(|line| line.split_once(' ').expect("a time").1).collect();
+    assert_eq!(lines, [r#"chat {"text": "one"}"#, r#"chat {"text": "two\u009b"}"#]);
+    let note = format!("note: listening to ws://{url}; Ctrl-C ends it\n");
+    assert_eq!((some.code, some.stderr), (0, note));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn ctrl_c_ends_listening_without_a_word() {
+    let server = serve().await;
+    let mut listener = Running::start(&["listen", "--json", &server.address().to_string()]);
+    heard_by(&server, 1).await;
+    server.server().broadcast("a", &1).send();
+    assert_eq!(listener.event().await, r#"{"event":"a","data":1}"#);
+    listener.signal("INT").await;
+    let done = listener.end().await;
+    assert_eq!((done.code, done.stdout.as_str(), done.stderr.as_str()), (0, "", ""));
+}
+
+#[tokio::test]
+async fn who_listens_is_told_how_the_connection_ended() {
+    let server = serve().await;
+    let mut listener = Running::start(&["listen", "--json", &server.address().to_string()]);
+    heard_by(&server, 1).await;
+    listener.line().await;
+    for client in server.server().connections() {
+        client.disconnect(4100, "come back tomorrow");
+    }
+    let mut done = listener.end().await;
+    done.stdout.clear();
+    let error = done.error();
+    assert_eq!((&error["exit"], &error["kind"]), (&json!(7), &json!("closed")));
+    assert_eq!(error["message"], "the connection ended with code 4100: come back tomorrow");
+}
+
+#[tokio::test]
+async fn an_output_that_nobody_reads_ends_it_quietly() {
+    let server = serve().await;
+    let mut listener = Running::start(&["listen", "--json", &server.address().to_string()]);
+    heard_by(&server, 1).await;
+    server.server().broadcast("a", &1).send();
+    listener.event().await;
+    let end = tokio::spawn(listener.close_output());
+    // The first may still fit into the pipe.
+    while !end.is_finished() {
+        server.server().broadcast("a", &2).send();
+        tokio::task::yield_now().await;
+    }
+    let done = end.await.expect("no panic");
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""));
+}
