@@ -18,7 +18,6 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -235,14 +234,14 @@ pub(crate) fn begin<P: Peer + 'static>(
 }
 
 /// How much a call holds for as long as it runs, to go by its text.
-pub(crate) fn size(params: Option<&RawValue>) -> usize {
-    params.map_or(0, |params| params.get().len())
+pub(crate) fn size(params: Option<&str>) -> usize {
+    params.map_or(0, |params| params.len())
 }
 
 /// Makes a call's future, or says why there is none. Of the application's code, what reads arguments runs here.
 fn start<P: Peer>(
     target: Target<'_>,
-    params: Option<&RawValue>,
+    params: Option<&str>,
     peer: &Arc<P>,
     call: &Call,
 ) -> Result<Running, ErrorObject> {

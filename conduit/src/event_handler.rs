@@ -4,7 +4,6 @@ use std::{panic::Location as Caller, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
 
 use crate::{
     connection::Connection,
@@ -143,7 +142,7 @@ pub(crate) fn descriptor<P: 'static, H: EventHandler<P>>(
 fn start<P: 'static, H: EventHandler<P>>(
     handler: &Arc<H>,
     arguments: &Arguments,
-    params: Option<&RawValue>,
+    params: Option<&str>,
     call: Call,
 ) -> Result<Running, ErrorObject> {
     let payload = arguments.read::<H::Payload>(call.method(), params)?;

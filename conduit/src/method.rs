@@ -10,7 +10,7 @@ use std::{
 
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 use crate::{
     context::{Call, State},
@@ -135,19 +135,18 @@ pub struct MethodDescriptor {
 #[derive(Clone)]
 pub(crate) enum Start {
     /// Of a function with an attribute.
-    Function(fn(&Arguments, Option<&RawValue>, Call) -> Result<Running, ErrorObject>),
+    Function(fn(&Arguments, Option<&str>, Call) -> Result<Running, ErrorObject>),
     /// Of a closure.
     Closure(Arc<StartClosure>),
 }
 
-pub(crate) type StartClosure =
-    dyn Fn(&Arguments, Option<&RawValue>, Call) -> Result<Running, ErrorObject> + Send + Sync;
+pub(crate) type StartClosure = dyn Fn(&Arguments, Option<&str>, Call) -> Result<Running, ErrorObject> + Send + Sync;
 
 impl Start {
     pub(crate) fn start(
         &self,
         arguments: &Arguments,
-        params: Option<&RawValue>,
+        params: Option<&str>,
         call: Call,
     ) -> Result<Running, ErrorObject> {
         match self {
@@ -219,7 +218,7 @@ impl fmt::Debug for MethodDescriptor {
     }
 }
 
-fn start<M: Method>(arguments: &Arguments, params: Option<&RawValue>, call: Call) -> Result<Running, ErrorObject> {
+fn start<M: Method>(arguments: &Arguments, params: Option<&str>, call: Call) -> Result<Running, ErrorObject> {
     let params = arguments.read::<M::Params>(M::META.name, params)?;
     Ok(Box::pin(async move {
         let id = call.id().cloned();
@@ -230,11 +229,7 @@ fn start<M: Method>(arguments: &Arguments, params: Option<&RawValue>, call: Call
     }))
 }
 
-fn start_handler<M: Method>(
-    arguments: &Arguments,
-    params: Option<&RawValue>,
-    call: Call,
-) -> Result<Running, ErrorObject> {
+fn start_handler<M: Method>(arguments: &Arguments, params: Option<&str>, call: Call) -> Result<Running, ErrorObject> {
     let payload = arguments.read::<M::Params>(call.method(), params)?;
     Ok(Box::pin(async move { ack(M::run(payload, call).await) }))
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 use crate::{
     context::Call,
@@ -275,7 +275,7 @@ impl Registered {
         self.metrics.get_or_init(|| Arc::new(CallMetrics::new(kind, self.name)))
     }
 
-    fn start(&self, params: Option<&RawValue>, call: Call) -> Result<Running, ErrorObject> {
+    fn start(&self, params: Option<&str>, call: Call) -> Result<Running, ErrorObject> {
         self.descriptor.start.start(&self.arguments, params, call)
     }
 }
@@ -334,7 +334,7 @@ impl<'a> Target<'a> {
     }
 
     /// Reads the arguments, or the payload for every handler, and makes the call's future.
-    pub(crate) fn start(self, params: Option<&RawValue>, call: &Call) -> Result<Running, ErrorObject> {
+    pub(crate) fn start(self, params: Option<&str>, call: &Call) -> Result<Running, ErrorObject> {
         match self {
             Self::Method(method) => method.start(params, call.clone()),
             Self::Event(handlers) => {

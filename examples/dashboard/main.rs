@@ -89,7 +89,7 @@ async fn once() -> Result {
             && event.method == Sample::NAME
             && let Some(params) = event.params
         {
-            println!("{}", serde_json::from_str::<Sample>(params.get())?);
+            println!("{}", serde_json::from_str::<Sample>(params)?);
         }
     }
     Ok(socket.close(None).await?)

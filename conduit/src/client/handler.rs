@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
 
 use super::Client;
 use crate::{
@@ -124,7 +123,7 @@ static META: MethodMeta = MethodMeta {
 #[track_caller]
 pub(super) fn registered<P: 'static, H: ClientHandler<P>>(handler: H) -> Arc<Registered> {
     let handler = Arc::new(handler);
-    let start = move |arguments: &Arguments, params: Option<&RawValue>, call: Call| {
+    let start = move |arguments: &Arguments, params: Option<&str>, call: Call| {
         // A payload that does not fit is this handler's own failure: the others of the event run.
         let payload = arguments.read::<H::Payload>(call.method(), params);
         Ok(Box::pin(run(Arc::clone(&handler), payload, call)) as Running)

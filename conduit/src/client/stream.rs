@@ -13,7 +13,6 @@ use std::{
 use futures_util::{Stream, task::AtomicWaker};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 
 use super::{
     Client,
@@ -97,8 +96,8 @@ impl<T> fmt::Debug for Events<T> {
 
 /// The entry of the table that fills a stream. It takes every payload: what does not fit is for the reader to see.
 fn feed(feed: Feed) -> Arc<Registered> {
-    let start = move |_: &Arguments, params: Option<&RawValue>, call: Call| {
-        feed.0.push(Event { name: call.method().into(), params: params.map(ToOwned::to_owned) });
+    let start = move |_: &Arguments, params: Option<&str>, call: Call| {
+        feed.0.push(Event { name: call.method().into(), params: params.map(Box::from) });
         Ok(Box::pin(ready(Ok("null".into()))) as Running)
     };
     entry::<NoPayload, ()>(Vec::new, Arc::new(start))
@@ -140,13 +139,13 @@ enum Next {
 
 struct Event {
     name: Box<str>,
-    params: Option<Box<RawValue>>,
+    params: Option<Box<str>>,
 }
 
 impl Event {
     /// The memory that it holds.
     fn size(&self) -> usize {
-        size_of::<Self>() + self.name.len() + self.params.as_ref().map_or(0, |params| params.get().len())
+        size_of::<Self>() + self.name.len() + self.params.as_ref().map_or(0, |params| params.len())
     }
 
     fn read<T: DeserializeOwned>(&self, arguments: &Arguments) -> Result<T> {

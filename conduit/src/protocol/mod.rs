@@ -10,6 +10,7 @@
 //! | `response.rs` | Response object |
 //! | `error.rs` | Error object and its codes |
 //! | `parse.rs` | one incoming text: a message, a batch, or what is wrong with it |
+//! | `scan.rs` | the requests that nearly all texts hold, in one pass |
 
 mod depth;
 mod error;
@@ -17,6 +18,7 @@ mod id;
 mod parse;
 mod request;
 mod response;
+mod scan;
 
 pub use error::{ErrorCode, ErrorObject};
 pub use id::Id;

@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{ErrorCode, ErrorObject, Id, Request, Response, depth};
+use super::{ErrorCode, ErrorObject, Id, Request, Response, depth, scan};
 
 /// What one text holds.
 #[derive(Debug)]
@@ -64,6 +64,14 @@ pub struct Limits {
 /// [`parse`] for peers that are not trusted: a text over a limit is wrong as a whole.
 #[must_use]
 pub fn parse_within<'a>(text: &'a str, limits: &Limits) -> Incoming<'a> {
+    let is_batch = text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('[');
+    if is_batch {
+        if let Some(entries) = scan::batch(text, limits, |request| Ok(Message::Request(request))) {
+            return Incoming::Batch(entries);
+        }
+    } else if let Some(request) = scan::request(text, limits) {
+        return Incoming::Single(Ok(Message::Request(request)));
+    }
     if depth::is_over(text, limits.depth) {
         // What is no JSON is told so first.
         let invalid = match serde_json::from_str::<&RawValue>(text) {
@@ -79,10 +87,7 @@ pub fn parse_within<'a>(text: &'a str, limits: &Limits) -> Incoming<'a> {
         };
         return Incoming::Single(Err(invalid));
     }
-    match text.trim_start_matches([' ', '\t', '\r', '\n']).as_bytes().first() {
-        Some(b'[') => batch(text, limits.batch),
-        _ => Incoming::Single(message(text)),
-    }
+    if is_batch { batch(text, limits.batch) } else { Incoming::Single(message(text)) }
 }
 
 fn batch(text: &str, max: usize) -> Incoming<'_> {
@@ -260,7 +265,7 @@ impl<'a> Envelope<'a> {
                 let seen = if raw.get().starts_with('"') { "a string" } else { kind(raw) };
                 return Err(no_message(id, format_args!("`params` must be an object or an array, not {seen}")));
             }
-            params => params,
+            params => params.map(RawValue::get),
         };
         Ok(Request { method: name, params, id: self.id.is_some().then_some(id) })
     }
@@ -481,7 +486,7 @@ mod tests {
         else {
             panic!("not a request")
         };
-        assert_eq!((&*request.method, request.params.unwrap().get()), ("add", "[1]"));
+        assert_eq!((&*request.method, request.params.unwrap()), ("add", "[1]"));
         assert_eq!(request.id, Some(Id::from("x")));
     }
 

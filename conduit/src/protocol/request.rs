@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::Id;
 
@@ -12,8 +11,8 @@ use super::Id;
 pub struct Request<'a> {
     /// "A String containing the name of the method to be invoked."
     pub method: Cow<'a, str>,
-    /// The arguments: the text of an object or of an array, or nothing.
-    pub params: Option<&'a RawValue>,
+    /// The arguments: the JSON text of an object or of an array, or nothing.
+    pub params: Option<&'a str>,
     /// `None` makes it a notification, which is never answered.
     pub id: Option<Id>,
 }

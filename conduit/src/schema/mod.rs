@@ -51,7 +51,7 @@ mod tests;
 
 use jsonschema::Validator;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 pub use self::publish::of_output;
 pub(crate) use self::publish::{of_arguments, of_payload};
@@ -125,8 +125,8 @@ impl Arguments {
     ///
     /// # Errors
     /// -32602 with every fault of the params in `data.errors`.
-    pub(crate) fn read<P: DeserializeOwned>(&self, method: &str, params: Option<&RawValue>) -> Result<P, ErrorObject> {
-        let text = params.map_or_else(|| self.nothing(), RawValue::get);
+    pub(crate) fn read<P: DeserializeOwned>(&self, method: &str, params: Option<&str>) -> Result<P, ErrorObject> {
+        let text = params.unwrap_or_else(|| self.nothing());
         match self.read_typed(text) {
             Outcome { value: Ok(value), doubt: false, .. } => Ok(value),
             Outcome { value, .. } => self.look_again(method, text, value.ok()),

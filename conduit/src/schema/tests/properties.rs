@@ -188,7 +188,7 @@ proptest! {
         thread_local!(static ARGUMENTS: Arguments = arguments::<Everything>());
         for text in texts {
             if let Ok(params) = serde_json::value::RawValue::from_string(text) {
-                ARGUMENTS.with(|arguments| _ = arguments.read::<Everything>("m", Some(&params)));
+                ARGUMENTS.with(|arguments| _ = arguments.read::<Everything>("m", Some(params.get())));
             }
         }
     }
