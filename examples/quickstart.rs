@@ -47,7 +47,7 @@ async fn call(url: &str) -> conduit::Result<()> {
     let five = add::call(&client, 2, 3).await?;
     println!("  add, typed:  2 + 3 = {five}");
     if let Err(error) = client.call::<i64>("add", json!({"a": 2, "b": "three"})).await {
-        println!("  add with a text: {error:?}");
+        println!("  add with a text: {error}");
     }
 
     client.close().await;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::{Peer, serve};
 
 #[rpc]
-async fn create_user(
+pub(crate) async fn create_user(
     #[schemars(length(min = 3, max = 30))] username: String,
     #[schemars(email)] email: String,
     #[schemars(range(max = 150))] age: u8,
@@ -36,7 +36,7 @@ async fn valid_arguments_reach_the_function_by_name_and_by_position() {
 async fn every_fault_is_told_at_once() {
     let server = serve(methods![create_user]).await;
     let mut peer = Peer::connect(&server).await;
-    let error = peer.error("create_user", json!({ "username": "x", "email": "a@b.io" })).await;
+    let error = peer.refusal("create_user", json!({ "username": "x", "email": "a@b.io" })).await;
     assert_eq!(
         error,
         json!({ "code": -32602, "message": "invalid params for `create_user`", "data": { "errors": [
@@ -45,7 +45,7 @@ async fn every_fault_is_told_at_once() {
         ] } })
     );
     let bad = json!({ "username": "ann", "email": "nobody", "age": "30", "active": null, "colour": 1 });
-    let error = peer.error("create_user", bad).await;
+    let error = peer.refusal("create_user", bad).await;
     let faults = faults(&error);
     assert_eq!(
         faults,
@@ -65,9 +65,9 @@ fn faults(error: &Value) -> Vec<(String, String)> {
 async fn faults_by_position_point_into_the_array() {
     let server = serve(methods![create_user]).await;
     let mut peer = Peer::connect(&server).await;
-    let error = peer.error("create_user", json!(["x", "a@b.io"])).await;
+    let error = peer.refusal("create_user", json!(["x", "a@b.io"])).await;
     assert_eq!(faults(&error), [("/0".into(), "minLength".into()), ("/2".into(), "required".into())]);
-    let error = peer.error("create_user", json!(["ann", "a@b.io", 1, true, "n", 6])).await;
+    let error = peer.refusal("create_user", json!(["ann", "a@b.io", 1, true, "n", 6])).await;
     assert_eq!(faults(&error)[0].1, "maxItems");
 }
 
@@ -76,7 +76,7 @@ async fn nothing_is_coerced_but_an_integer_may_be_written_as_a_float() {
     let server = serve(methods![create_user]).await;
     let mut peer = Peer::connect(&server).await;
     for age in [json!("30"), json!(30.5), json!(true), json!(-1), json!(151), json!(256), json!([30]), json!(null)] {
-        let error = peer.error("create_user", json!(["ann", "a@b.io", age])).await;
+        let error = peer.refusal("create_user", json!(["ann", "a@b.io", age])).await;
         assert_eq!(faults(&error)[0].0, "/2", "{age}");
     }
     // JSON Schema 2020-12, validation 6.1.1: an integer is "any number with a zero fractional part".
@@ -90,14 +90,14 @@ async fn lengths_count_characters_not_bytes() {
     let mut peer = Peer::connect(&server).await;
     let name = |n: usize| "\u{1F980}".repeat(n);
     peer.result("create_user", json!([name(30), "a@b.io", 1])).await;
-    let error = peer.error("create_user", json!([name(31), "a@b.io", 1])).await;
+    let error = peer.refusal("create_user", json!([name(31), "a@b.io", 1])).await;
     assert_eq!(faults(&error), [("/0".into(), "maxLength".into())]);
-    let error = peer.error("create_user", json!([name(2), "a@b.io", 1])).await;
+    let error = peer.refusal("create_user", json!([name(2), "a@b.io", 1])).await;
     assert_eq!(faults(&error), [("/0".into(), "minLength".into())]);
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
-struct Address {
+pub(crate) struct Address {
     #[schemars(length(min = 1))]
     city: String,
     #[schemars(pattern(r"^\d{5}$"))]
@@ -106,14 +106,14 @@ struct Address {
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Size {
+pub(crate) enum Size {
     Small,
     Large,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-enum Shape {
+pub(crate) enum Shape {
     Circle {
         #[schemars(range(min = 0.0))]
         radius: f64,
@@ -124,7 +124,7 @@ enum Shape {
 }
 
 #[rpc]
-async fn order(
+pub(crate) async fn order(
     address: Address,
     billing: Option<Address>,
     size: Size,
@@ -136,7 +136,7 @@ async fn order(
     true
 }
 
-fn good_order() -> Value {
+pub(crate) fn good_order() -> Value {
     json!({
         "address": { "city": "Ulm", "code": "89073" },
         "billing": null,
@@ -168,13 +168,13 @@ async fn faults_in_options_enums_and_nested_structs_point_at_the_real_fault() {
     for (at, value, path, keyword) in cases {
         let mut order = good_order();
         *order.pointer_mut(at).expect("the pointer leads somewhere") = value;
-        let error = peer.error("order", order).await;
+        let error = peer.refusal("order", order).await;
         assert_eq!(faults(&error), [(path.to_owned(), keyword.to_owned())], "{at}");
     }
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
-struct Page {
+pub(crate) struct Page {
     #[serde(default)]
     #[schemars(range(max = 100))]
     limit: u8,
@@ -182,7 +182,7 @@ struct Page {
 }
 
 #[rpc]
-async fn search(text: String, #[arg(flatten)] page: Page) -> String {
+pub(crate) async fn search(text: String, #[arg(flatten)] page: Page) -> String {
     format!("{text} {} {:?}", page.limit, page.cursor)
 }
 
@@ -199,12 +199,12 @@ async fn the_fields_of_a_flattened_struct_are_arguments() {
     assert_eq!(peer.result("search", json!(["a", 5, "next"])).await, "a 5 Some(\"next\")");
     assert_eq!(peer.result("paged", json!({ "limit": 9 })).await, 9);
     assert_eq!(peer.result("paged", json!({})).await, 0);
-    let error = peer.error("search", json!({ "text": "a", "limit": 101, "page": 1 })).await;
+    let error = peer.refusal("search", json!({ "text": "a", "limit": 101, "page": 1 })).await;
     assert_eq!(faults(&error), [("/limit".into(), "maximum".into()), ("/page".into(), "additionalProperties".into())]);
 }
 
 #[rpc]
-async fn renamed(
+pub(crate) async fn renamed(
     #[serde(rename = "type")] kind: String,
     r#match: u8,
     #[arg(default = "en")] language: String,
@@ -246,7 +246,7 @@ async fn numbers_at_the_edge_of_their_types_are_taken_and_beyond_refused() {
 }
 
 #[rpc]
-async fn widths(a: i64, b: u64, c: f64) -> bool {
+pub(crate) async fn widths(a: i64, b: u64, c: f64) -> bool {
     let _ = (a, b, c);
     true
 }
@@ -271,7 +271,7 @@ async fn a_value_of_any_shape_is_taken_as_it_is() {
 }
 
 #[rpc]
-async fn echo(value: Value) -> Value {
+pub(crate) async fn echo(value: Value) -> Value {
     value
 }
 
@@ -297,7 +297,7 @@ async fn a_bad_call_does_not_reach_the_function() {
     let mut peer = Peer::connect(&server).await;
     peer.result("reach", json!([1])).await;
     for bad in [json!([0]), json!(["1"]), json!([]), json!({ "n": 1, "m": 1 })] {
-        peer.error("reach", bad).await;
+        peer.refusal("reach", bad).await;
     }
     assert_eq!(peer.result("reached", json!([])).await, 1);
 }

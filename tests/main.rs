@@ -5,6 +5,7 @@ mod arguments;
 mod autobahn;
 mod batch;
 mod calls;
+mod checked;
 mod client;
 mod client_events;
 mod discovery;

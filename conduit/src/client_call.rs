@@ -118,14 +118,14 @@ async fn exchange(client: &Connection, method: &str, params: Option<&RawValue>) 
     let id = client.id();
     if !client.is_logged_in() {
         let message = format!("`{method}` was not sent: connection {id} is not logged in, or has ended");
-        return Err(closed(client, message));
+        return Err(closed(client, message).unsent());
     }
     let mut waiting = client.asked().register();
     let text = request_text(method, params, Some(&waiting.id.into()))
         .map_err(|error| Error::new(ErrorKind::Encode, error.to_string()))?;
     let text = within(text, method, client.max_message_size())?;
     if !client.outbox().push(Text::Own(text)) {
-        return Err(closed(client, format!("`{method}` was not sent: connection {id} is closed")));
+        return Err(closed(client, format!("`{method}` was not sent: connection {id} is closed")).unsent());
     }
     let unanswered = || format!("connection {id} closed before `{method}` was answered; the call may have run");
     Ok(waiting.answer().await.ok_or_else(|| closed(client, unanswered()))??)

@@ -1,5 +1,8 @@
 //! What `listall` tells of a method.
 
+mod argument;
+mod constraint;
+mod example;
 mod signature;
 
 use std::fmt;
@@ -8,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use self::argument::ArgumentDescription;
 use crate::rpc_error::ErrorDescription;
 
 /// One method of a server, as `listall` describes it.
@@ -54,6 +58,9 @@ pub struct MethodDescription {
     /// Whether it can be called before login.
     #[serde(default)]
     pub public: bool,
+    /// The roles of which a caller must have one; none for everybody who is logged in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
     /// Whether callers should move away from it.
     #[serde(default)]
     pub deprecated: bool,
@@ -65,12 +72,96 @@ pub struct MethodDescription {
     pub timeout: Option<f64>,
 }
 
+impl MethodDescription {
+    /// The arguments, in the order in which they can be given by position.
+    pub fn arguments(&self) -> impl Iterator<Item = ArgumentDescription<'_>> {
+        // A flattened struct, or enum, has its own in a part of the schema.
+        let parts = argument::parts(&self.params, &self.params);
+        parts.into_iter().flat_map(|part| ArgumentDescription::all(&self.params, part))
+    }
+
+    /// The type of the result, as in the signature; `None` for one that is always null.
+    #[must_use]
+    pub fn result_text(&self) -> Option<String> {
+        signature::result(&self.result)
+    }
+
+    /// Arguments that it takes, by name: an [example](ArgumentDescription::example) for each that is required.
+    ///
+    /// They are made from the schema. Where it asks for more than that a value has a type and a size, such as that two
+    /// arguments fit each other, a server may still refuse them.
+    #[must_use]
+    pub fn example(&self) -> Value {
+        example::of(&self.params, &self.params, &self.name)
+    }
+}
+
 impl fmt::Display for MethodDescription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let arguments: Vec<_> = signature::arguments(&self.params).map(|argument| argument.to_string()).collect();
+        let arguments: Vec<_> = self.arguments().map(|argument| argument.to_string()).collect();
         write!(f, "{}({})", self.name, arguments.join(", "))?;
-        match signature::result(&self.result) {
+        match self.result_text() {
             Some(result) => write!(f, " -> {result}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One event that a server handles, as [`OpenRpc`](crate::OpenRpc) describes it.
+///
+/// `Display` prints it in one line, `name(payload) -> ack`.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct EventDescription {
+    /// The name on the wire; `"*"` for every event that has no handler of its own.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// The JSON Schema of the payload.
+    pub payload: Value,
+    /// The JSON Schema of the ack, which is the answer to an event that is [called](crate::Client::call).
+    pub ack: Value,
+    /// Whether it can be sent before login.
+    pub public: bool,
+    /// The roles of which a sender must have one; none for everybody who is logged in.
+    pub allow: Vec<String>,
+    /// Whether senders should move away from it.
+    pub deprecated: bool,
+    /// Whether the events of one connection are handled one after the other.
+    pub ordered: bool,
+}
+
+impl EventDescription {
+    /// The type of the payload, as in a signature; `None` for an event without one.
+    #[must_use]
+    pub fn payload_text(&self) -> Option<String> {
+        signature::result(&self.payload)
+    }
+
+    /// The type of the ack, as in a signature; `None` for one that is always null.
+    #[must_use]
+    pub fn ack_text(&self) -> Option<String> {
+        signature::result(&self.ack)
+    }
+
+    /// The fields of the payload, if it is a struct.
+    pub fn fields(&self) -> impl Iterator<Item = ArgumentDescription<'_>> {
+        let parts = argument::parts(&self.payload, &self.payload);
+        parts.into_iter().flat_map(|part| ArgumentDescription::all(&self.payload, part))
+    }
+
+    /// A payload that it takes, made from the schema as the [example](MethodDescription::example) of a method is.
+    #[must_use]
+    pub fn example(&self) -> Value {
+        example::of(&self.payload, &self.payload, &self.name)
+    }
+}
+
+impl fmt::Display for EventDescription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", self.name, self.payload_text().unwrap_or_default())?;
+        match self.ack_text() {
+            Some(ack) => write!(f, " -> {ack}"),
             None => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 //! Both are written from the registry, when the server is built: from the schemas that validate the calls.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,6 +14,7 @@ use crate::{
     description::MethodDescription,
     error::{Error, ErrorKind, Result},
     method::MethodMeta,
+    openrpc::tells_all,
     protocol::ErrorObject,
     registry::{Registered, Registry},
 };
@@ -80,12 +81,15 @@ impl Discovery {
 
     fn write(&self, registry: &Registry, may_call: impl Fn(&MethodMeta) -> bool) -> serde_json::Result<Documents> {
         let may_use = |registered: &Registered| may_call(registered.descriptor.meta);
-        let mut methods = registry.sorted();
+        let (mut methods, mut events) = (registry.sorted(), registry.sorted_events());
+        let all = methods.len() + events.len();
         methods.retain(|method| may_use(method));
-        let mut events = registry.sorted_events();
         events.retain(|(_, handlers)| handlers.iter().all(|handler| may_use(handler)));
         let list: Vec<MethodDescription> = methods.iter().map(|method| describe(method)).collect();
-        let openrpc = openrpc(&self.name, &self.version, &methods, &events);
+        let mut openrpc = openrpc(&self.name, &self.version, &methods, &events);
+        if methods.len() + events.len() < all {
+            openrpc["x-partial"] = true.into();
+        }
         Ok(Documents { list: to_raw_value(&list)?, openrpc: to_raw_value(&openrpc)? })
     }
 }
@@ -99,6 +103,7 @@ fn describe(method: &Registered) -> MethodDescription {
         result: method.output.clone(),
         errors: method.errors.clone(),
         public: meta.public,
+        allow: meta.allow.iter().copied().map(Into::into).collect(),
         deprecated: meta.deprecated,
         ordered: method.is_ordered(),
         timeout: meta.timeout.map(|timeout| timeout.as_secs_f64()),
@@ -143,11 +148,9 @@ fn method_object(method: &Registered, components: &mut Components) -> Value {
         object.insert("summary".into(), summary.into());
         object.insert("description".into(), meta.description.into());
     }
-    let (descriptors, structure) = content_descriptors(&params);
-    object.insert("params".into(), descriptors.into());
+    add_params(&mut object, params);
     object.insert("result".into(), json!({ "name": result_name, "schema": result }));
     object.insert("errors".into(), errors.into());
-    object.insert("paramStructure".into(), structure.into());
     object.insert("deprecated".into(), meta.deprecated.into());
     object.insert("x-public".into(), meta.public.into());
     if !meta.allow.is_empty() {
@@ -159,11 +162,19 @@ fn method_object(method: &Registered, components: &mut Components) -> Value {
     if let Some(timeout) = meta.timeout {
         object.insert("x-timeout-seconds".into(), timeout.as_secs_f64().into());
     }
-    // Arguments that depend on each other (the variants of a flattened enum) can't be told one by one.
-    if ["allOf", "anyOf", "oneOf"].iter().any(|keyword| params.get(keyword).is_some()) {
-        object.insert("x-params-schema".into(), params);
-    }
     object.into()
+}
+
+/// The members that tell of the arguments.
+fn add_params(method: &mut Map<String, Value>, params: Value) {
+    let (descriptors, structure) = content_descriptors(&params);
+    // The variants of a flattened enum can't be told one by one, nor can positions where what is optional stands first.
+    let whole = (!tells_all(&descriptors, &params)).then_some(params);
+    method.insert("params".into(), descriptors.into());
+    method.insert("paramStructure".into(), structure.into());
+    if let Some(whole) = whole {
+        method.insert("x-params-schema".into(), whole);
+    }
 }
 
 /// An event that the server handles. The payload satisfies the schema of each handler, the ack that of one.
@@ -175,7 +186,8 @@ fn event_object(name: &str, handlers: &[Arc<Registered>], components: &mut Compo
         if schemas.len() == 1 { schemas.remove(0) } else { json!({ keyword: schemas }) }
     };
     let all = |is: fn(&MethodMeta) -> bool| handlers.iter().all(|handler| is(handler.descriptor.meta));
-    json!({
+    let allow: BTreeSet<&str> = handlers.iter().flat_map(|handler| handler.descriptor.meta.allow).copied().collect();
+    let mut object = json!({
         "name": name,
         "description": description.unwrap_or_default(),
         "payload": one_or(payloads, "allOf"),
@@ -183,7 +195,11 @@ fn event_object(name: &str, handlers: &[Arc<Registered>], components: &mut Compo
         "deprecated": all(|meta| meta.deprecated),
         "public": all(|meta| meta.public),
         "ordered": handlers.iter().any(|handler| handler.is_ordered()),
-    })
+    });
+    if !allow.is_empty() {
+        object["allow"] = allow.into_iter().collect();
+    }
+    object
 }
 
 /// A Content Descriptor for each argument, and how they may be given.
@@ -284,6 +300,16 @@ fn redirect(schema: &mut Value, names: &BTreeMap<String, String>) {
 fn local_name(reference: &str) -> Option<String> {
     let pointer = percent_decode_str(reference.strip_prefix("#/$defs/")?).decode_utf8().ok()?;
     Some(pointer.replace("~1", "/").replace("~0", "~"))
+}
+
+/// A document of one method `m` with these params, and of one event `e` with this payload.
+#[cfg(test)]
+pub(crate) fn document_of(params: &Value, payload: &Value) -> Value {
+    let mut components = Components::default();
+    let mut method = Map::from_iter([("name".to_owned(), "m".into())]);
+    add_params(&mut method, components.adopt(params));
+    let event = json!({ "name": "e", "payload": components.adopt(payload), "ack": true });
+    json!({ "methods": [method], "x-events": [event], "components": { "schemas": components.schemas } })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     close::{Close, CloseCode},
-    protocol::{ErrorCode, ErrorObject},
+    protocol::{ErrorCode, ErrorObject, Fault},
     rpc_error::RpcError,
 };
 
@@ -27,6 +27,7 @@ struct Inner {
     message: String,
     object: Option<ErrorObject>,
     close: Option<Close>,
+    is_unsent: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -54,7 +55,7 @@ pub enum ErrorKind {
     Closed,
     /// The answer did not come in time.
     Timeout,
-    /// The server answered with an error: see [`Error::object`].
+    /// The server answered with an error, or the client knows that it would: see [`Error::object`].
     Rpc,
     /// The arguments can't be written as JSON.
     Encode,
@@ -89,7 +90,14 @@ impl StdError for VersionMismatch {}
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), object: None, close: None, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            object: None,
+            close: None,
+            is_unsent: false,
+            source: None,
+        }))
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -107,10 +115,24 @@ impl Error {
         self
     }
 
+    /// The same error, of something that was not sent.
+    pub(crate) fn unsent(mut self) -> Self {
+        self.0.is_unsent = true;
+        self
+    }
+
     /// Which case it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// Whether it is the error of a call, a batch or an event of which nothing was sent, so that it has not run: its
+    /// params can't be written, a [discovered](crate::Client::discover) schema refuses them, or the connection had
+    /// ended before.
+    #[must_use]
+    pub fn is_unsent(&self) -> bool {
+        self.0.is_unsent
     }
 
     /// The error that the server answered with, if it answered.
@@ -123,6 +145,12 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> Option<i64> {
         self.object().map(ErrorObject::code)
+    }
+
+    /// What is wrong with the arguments, each fault with its place, where that is the error; nothing otherwise.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        self.object().map_or_else(Vec::new, ErrorObject::faults)
     }
 
     /// The method's own error back as its type; `None` when it is none of that type's.
@@ -202,7 +230,11 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // `fn main() -> conduit::Result<()>` prints this: a sentence serves better there than a struct.
         write!(f, "{} ({:?})", self.0.message, self.0.kind)?;
-        if let Some(data) = self.object().and_then(ErrorObject::data) {
+        // What is wrong with params is in the message.
+        if let Some(object) = self.object()
+            && object.faults().is_empty()
+            && let Some(data) = object.data()
+        {
             write!(f, ", data: {}", data.get())?;
         }
         match &self.0.source {

@@ -28,6 +28,7 @@
 //! - [`on`] and [`Event`](derive@Event) are for events, which either side may send.
 //! - [`on_startup`], [`on_client_connect`], [`on_client_disconnect`] and [`on_shutdown`] are hooks.
 //! - [`Server::builder`] says what a server can be told.
+//! - [`OpenRpc`] and [`MethodDescription`] are what a server tells of itself.
 //! - [`Client`] is the other end; any JSON-RPC 2.0 client of any language is one too.
 //! - [`metrics`] lists what a server counts, and the spans of its traces.
 //! - [`raw`] is plain WebSocket, beside JSON-RPC or without it.
@@ -117,12 +118,14 @@ mod in_flight;
 mod lifecycle;
 #[cfg(feature = "server")]
 mod login;
+mod meant;
 mod method;
 #[cfg(feature = "server")]
 pub mod metrics;
 #[cfg(not(feature = "server"))]
 #[path = "no_metrics.rs"]
 mod metrics;
+mod openrpc;
 mod order;
 #[cfg(feature = "server")]
 mod outbox;
@@ -361,7 +364,7 @@ pub use config::{Password, ServerConfig, SlowClients};
 #[cfg(feature = "server")]
 pub use connection::{Connection, ConnectionId, Counters};
 pub use context::{Call, State};
-pub use description::MethodDescription;
+pub use description::{ArgumentDescription, EventDescription, MethodDescription};
 pub use error::{Error, ErrorKind, Result, VersionMismatch};
 pub use event_failed::EventFailed;
 #[cfg(feature = "server")]
@@ -372,7 +375,8 @@ pub use hook::{Hook, HookDescriptor, HookMeta, Moment, Occasion};
 #[cfg(feature = "server")]
 pub use lifecycle::HookResult;
 pub use method::{Borrow, Location, Method, MethodDescriptor, MethodMeta, Service};
-pub use protocol::{ErrorCode, ErrorObject, Id};
+pub use openrpc::OpenRpc;
+pub use protocol::{ErrorCode, ErrorObject, Fault, Id};
 pub use rpc_error::{ErrorDescription, RpcError};
 #[cfg(feature = "server")]
 pub use running::RunningServer;

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) fn encode<P: Serialize + ?Sized>(method: &str, params: &P) -> Result<Option<Box<RawValue>>> {
     let raw = to_raw_value(params).map_err(|error| {
         let message = format!("params of `{method}` can't be written as JSON: {error}");
-        Error::new(ErrorKind::Encode, message).with_source(error)
+        Error::new(ErrorKind::Encode, message).with_source(error).unsent()
     })?;
     // "If present, parameters for the rpc call MUST be provided as a Structured value." (JSON-RPC 2.0, 4.2)
     let kind = match raw.get().as_bytes().first() {
@@ -23,7 +23,7 @@ pub(crate) fn encode<P: Serialize + ?Sized>(method: &str, params: &P) -> Result<
         "params of `{method}` must be an object or an array, not {kind}: pass `json!({{..}})`, a struct, a tuple such \
          as `(value,)`, or `()` for none"
     );
-    Err(Error::new(ErrorKind::Encode, message))
+    Err(Error::new(ErrorKind::Encode, message).unsent())
 }
 
 #[cfg(test)]

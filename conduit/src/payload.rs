@@ -16,17 +16,26 @@ use crate::{
 /// # Errors
 /// A payload that can't be written as JSON.
 pub(crate) fn event_text<T: Serialize + ?Sized>(event: &str, payload: &T) -> Result<String> {
+    let params = event_params(event, payload)?;
+    Ok(request_text(event, params.as_deref(), None).expect("a string and JSON are JSON"))
+}
+
+/// The params that stand for a payload; `None` for one that is nothing.
+///
+/// # Errors
+/// A payload that can't be written as JSON.
+pub(crate) fn event_params<T: Serialize + ?Sized>(event: &str, payload: &T) -> Result<Option<Box<RawValue>>> {
     let failed = |error| {
         Error::new(ErrorKind::Encode, format!("the payload of `{event}` can't be written as JSON: {error}"))
             .with_source(error)
+            .unsent()
     };
     let raw = to_raw_value(payload).map_err(failed)?;
-    let text = match raw.get().as_bytes().first() {
-        Some(b'{' | b'[') => request_text(event, Some(&*raw), None),
-        Some(b'n') => request_text::<RawValue>(event, None, None),
-        _ => request_text(event, Some(&[&*raw]), None),
-    };
-    text.map_err(failed)
+    match raw.get().as_bytes().first() {
+        Some(b'{' | b'[') => Ok(Some(raw)),
+        Some(b'n') => Ok(None),
+        _ => to_raw_value(&[raw]).map(Some).map_err(failed),
+    }
 }
 
 /// The text of an event, to be shared by the queues of many peers.
@@ -44,7 +53,7 @@ pub(crate) fn within(text: String, name: &str, limit: usize) -> Result<String> {
     if text.len() > limit {
         let message =
             format!("`{name}` would be a message of {} bytes, over `max_message_size`, which is {limit}", text.len());
-        return Err(Error::new(ErrorKind::Encode, message));
+        return Err(Error::new(ErrorKind::Encode, message).unsent());
     }
     Ok(text)
 }

@@ -13,19 +13,17 @@ use serde_json::Value;
 
 use crate::{
     context::Call,
+    meant,
     method::{MethodDescriptor, MethodMeta, Running},
     metrics::{CallMetrics, Kind},
     panics::panicked,
-    protocol::{ErrorCode, ErrorObject, Id},
+    protocol::{ErrorObject, Id},
     rpc_error::ErrorDescription,
     schema::Arguments,
 };
 
 /// The name of the handler that takes every event which no other takes.
 pub(crate) const FALLBACK: &str = "*";
-
-/// In how many names one is searched that may have been meant: each takes a tenth of a microsecond.
-const LOOKED_THROUGH: usize = 500;
 
 /// Name -> method, name -> handlers of an event.
 #[derive(Debug, Default)]
@@ -183,7 +181,7 @@ impl Registry {
         }
         match self.events.get(name).or_else(|| self.events.get(FALLBACK)) {
             Some(handlers) => Ok(Target::Event(handlers)),
-            None => Err(self.not_found(name)),
+            None => Err(meant::not_found(name, self.open_names())),
         }
     }
 
@@ -192,30 +190,16 @@ impl Registry {
         !self.methods.contains_key(name) && (self.events.contains_key(name) || self.events.contains_key(FALLBACK))
     }
 
-    #[cold]
-    fn not_found(&self, name: &str) -> ErrorObject {
-        let shown: String = name.chars().take(100).collect();
-        let hint = match self.nearest(&shown) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "`listall` lists what there is".into(),
-        };
-        ErrorObject::with_code(ErrorCode::MethodNotFound, format!("method `{shown}` not found; {hint}"))
-    }
-
-    /// The name that was meant, if one is near; where there are very many, of some of them, as anybody may ask for names that
-    /// there are not. A method for some roles is not told of.
-    fn nearest(&self, name: &str) -> Option<&'static str> {
+    /// The names that are told to whoever misspells one: those of methods for some roles are not.
+    fn open_names(&self) -> impl Iterator<Item = &str> {
         let open = |registered: &Registered| registered.descriptor.meta.allow.is_empty();
-        let methods = self.methods.iter().filter(|(_, method)| open(method)).map(|(&name, _)| name);
+        let methods = self.methods.iter().filter(move |(_, method)| open(method)).map(|(&name, _)| name);
         let events = self
             .events
             .iter()
-            .filter(|(_, handlers)| handlers.iter().all(|handler| open(handler)))
+            .filter(move |(_, handlers)| handlers.iter().all(|handler| open(handler)))
             .map(|(&name, _)| name);
-        let near = methods.chain(events).take(LOOKED_THROUGH).map(|known| (strsim::jaro_winkler(known, name), known));
-        near.filter(|(near, _)| *near > 0.85)
-            .max_by(|a, b| a.partial_cmp(b).expect("no similarity is NaN"))
-            .map(|near| near.1)
+        methods.chain(events)
     }
 
     /// The roles that methods and handlers ask for, sorted.

@@ -57,7 +57,8 @@ fn check_request(request: &Request<'_>, text: &str) {
     if let Some(id) = &request.id {
         check_id(id);
     }
-    let written = request_text(&request.method, request.params.and_then(raw), request.id.as_ref()).expect("it was JSON");
+    let written =
+        request_text(&request.method, request.params.and_then(raw), request.id.as_ref()).expect("it was JSON");
     let Incoming::Single(Ok(Message::Request(again))) = parse(&written) else {
         panic!("{written} is no request");
     };

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use conduit::{MethodDescriptor, RunningServer, Server, ServerBuilder};
+use conduit::{MethodDescriptor, OpenRpc, RunningServer, Server, ServerBuilder};
 use futures_util::{
     SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
@@ -137,6 +137,16 @@ impl Peer {
         let response = self.call(method, params).await;
         assert_eq!(response.get("result"), None, "{method} succeeded");
         response["error"].clone()
+    }
+
+    /// The error of a call whose params are wrong. Whoever has the server's document finds the same without asking.
+    pub async fn refusal(&mut self, method: &str, params: Value) -> Value {
+        let error = self.error(method, params.clone()).await;
+        let document = self.result("rpc.discover", json!([])).await;
+        let document: OpenRpc = serde_json::from_value(document).expect("a document");
+        let told = document.check(method, &params).expect_err("the params are wrong");
+        assert_eq!(serde_json::to_value(told).expect("JSON"), error, "{method} {params}");
+        error
     }
 
     /// Shows that nothing is on its way: the next thing to arrive answers a call made now.

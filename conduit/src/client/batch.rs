@@ -15,6 +15,7 @@ use super::{
     Client,
     call::{self, Ticket, request, within},
     ending::Ending,
+    known::Known,
     link::Link,
     params,
     pending::{Failure, Outcome},
@@ -54,6 +55,14 @@ struct Draft {
     is_call: bool,
 }
 
+/// What one call of a batch comes to.
+#[derive(Debug)]
+enum Answer {
+    Given(Outcome),
+    /// It was not sent.
+    Refused(Error),
+}
+
 /// Which answer of a batch is meant, and of which type it is: see [`Answers::take`].
 pub struct Entry<T> {
     batch: u64,
@@ -64,7 +73,7 @@ pub struct Entry<T> {
 /// The answers to a [`Batch`].
 pub struct Answers {
     batch: u64,
-    answers: Vec<(Box<str>, Outcome)>,
+    answers: Vec<(Box<str>, Answer)>,
 }
 
 impl Batch {
@@ -110,21 +119,29 @@ impl Batch {
     /// # Errors
     /// `Encode` for a batch without an entry, and for arguments that can't be sent, before anything is; `Timeout`
     /// and `Closed` for the batch as a whole. What the server answers to an entry, errors included, is for
-    /// [`Answers::take`] to say.
+    /// [`Answers::take`] to say. So is what it would answer, to go by what it [tells](Client::discover) of itself: a call
+    /// that it would refuse is left out, and a notification that it would refuse is an error, `Rpc`, of the batch, of
+    /// which then nothing is sent.
     ///
     /// # Cancel safety
     /// Dropping it gives up the calls that are not answered: the server is told by `rpc.cancel`.
     pub async fn send(self) -> Result<Answers> {
-        let Self { client, number, entries, calls, fault, timeout } = self;
+        let Self { client, number, entries, fault, timeout, .. } = self;
         if let Some(fault) = fault {
             return Err(fault);
         }
         if entries.is_empty() {
-            return Err(Error::new(ErrorKind::Encode, "an empty batch can't be sent: add a call or a notification"));
+            let message = "an empty batch can't be sent: add a call or a notification";
+            return Err(Error::new(ErrorKind::Encode, message).unsent());
         }
-        let outcomes = within(timeout, "the batch", exchange(&client.link, &entries, calls as u64)).await?;
+        let (entries, refused) = checked(&client.known, entries)?;
+        let outcomes = within(timeout, "the batch", exchange(&client.link, &entries)).await?;
         let methods = entries.into_iter().filter(|entry| entry.is_call).map(|entry| entry.method);
-        Ok(Answers { batch: number, answers: methods.zip(outcomes).collect() })
+        let mut answers: Vec<_> = methods.zip(outcomes.into_iter().map(Answer::Given)).collect();
+        for Refused { call, method, error } in refused {
+            answers.insert(call, (method, Answer::Refused(error)));
+        }
+        Ok(Answers { batch: number, answers })
     }
 
     fn push(&mut self, method: &str, params: &impl Serialize, is_call: bool) {
@@ -135,7 +152,34 @@ impl Batch {
     }
 }
 
-async fn exchange(link: &Link, entries: &[Draft], calls: u64) -> Result<Vec<Outcome>> {
+/// A call that is left out.
+struct Refused {
+    /// Its number among all calls of the batch.
+    call: usize,
+    method: Box<str>,
+    error: Error,
+}
+
+/// Those entries that the server would take, as far as is known, and the calls that it would refuse.
+fn checked(known: &Known, entries: Vec<Draft>) -> Result<(Vec<Draft>, Vec<Refused>)> {
+    let (mut taken, mut refused) = (Vec::with_capacity(entries.len()), Vec::new());
+    let mut calls = 0..;
+    for entry in entries {
+        let call = if entry.is_call { calls.next() } else { None };
+        match (known.check_call(&entry.method, entry.params.as_deref()), call) {
+            (Ok(()), _) => taken.push(entry),
+            (Err(error), Some(call)) => refused.push(Refused { call, method: entry.method, error }),
+            (Err(error), None) => return Err(error),
+        }
+    }
+    Ok((taken, refused))
+}
+
+async fn exchange(link: &Link, entries: &[Draft]) -> Result<Vec<Outcome>> {
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let calls = entries.iter().filter(|entry| entry.is_call).count() as u64;
     let not_sent = |ending: Ending| ending.not_sent("the batch");
     let slot = link.slot().await.map_err(not_sent)?;
     let ids = link.next_ids(calls);
@@ -174,7 +218,8 @@ impl Answers {
     /// The answer to one call.
     ///
     /// # Errors
-    /// `Rpc` when the server answered with an error, to this call or to the whole batch; `Decode` when the answer
+    /// `Rpc` when the server answered with an error, to this call or to the whole batch, or the call was left out because
+    /// it would have; `Decode` when the answer
     /// is no `T`, or was left out.
     ///
     /// # Panics
@@ -183,8 +228,9 @@ impl Answers {
         assert!(entry.batch == self.batch, "the entry is of another batch");
         let (method, outcome) = &self.answers[entry.index];
         match outcome {
-            Ok(result) => call::decode(method, result),
-            Err(failure) => Err(failure.clone().into_error(&format!("`{method}`"))),
+            Answer::Given(Ok(result)) => call::decode(method, result),
+            Answer::Given(Err(failure)) => Err(failure.clone().into_error(&format!("`{method}`"))),
+            Answer::Refused(error) => Err(error.clone()),
         }
     }
 }

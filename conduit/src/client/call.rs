@@ -24,7 +24,8 @@ use crate::{
 /// Nothing is sent before the first poll. It resolves to what the server answered, as a `T`.
 ///
 /// # Errors
-/// By [`kind`](Error::kind): `Rpc` when the server answers with an error; `Encode` when the arguments are neither
+/// By [`kind`](Error::kind): `Rpc` when the server answers with an error, or would to go by what it
+/// [tells](Client::discover) of itself; `Encode` when the arguments are neither
 /// an object, an array nor nothing; `Decode` when the answer is no `T`; `Timeout` when there is none in time;
 /// `Closed`, at once, when the connection ends before it or has ended.
 ///
@@ -100,6 +101,7 @@ impl Draft {
     async fn run(self) -> Result<Answer> {
         let Self { client, method, params, timeout } = self;
         let params = params?;
+        client.known.check_call(&method, params.as_deref())?;
         let what = format!("`{method}`");
         let result = within(timeout, &what, exchange(&client.link, &method, &what, params.as_deref())).await?;
         Ok(Answer { method, result })

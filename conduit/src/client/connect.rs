@@ -7,6 +7,7 @@ use semver::Version;
 use super::{
     Client, ClientHandler, handler,
     handlers::{Given, Kind},
+    known::Known,
     transport::{self, Target, WebSocket},
 };
 use crate::{
@@ -43,6 +44,8 @@ pub struct Connect {
     max_message_size: usize,
     max_in_flight: usize,
     handlers: Vec<Given>,
+    discover: bool,
+    trust_server: bool,
 }
 
 impl Connect {
@@ -59,6 +62,8 @@ impl Connect {
             max_message_size: 64 << 20,
             max_in_flight: 1024,
             handlers: Vec::new(),
+            discover: false,
+            trust_server: false,
         }
     }
 
@@ -124,6 +129,23 @@ impl Connect {
         self
     }
 
+    /// Asks for the server's document as soon as the connection is there, as [`Client::discover`] does, so that the first
+    /// call is checked already. Not done by default.
+    ///
+    /// The document is asked for within the [`timeout`](Self::timeout) of calls, and connecting fails where
+    /// [`discover`](Client::discover) fails.
+    pub fn discover(mut self) -> Self {
+        self.discover = true;
+        self
+    }
+
+    /// Sends calls as they are, whatever is [known](Client::discover) of the server: what is wrong with them, the server
+    /// says. Without it, calls are checked before they are sent once the server's document is known.
+    pub fn trust_server(mut self) -> Self {
+        self.trust_server = true;
+        self
+    }
+
     /// Handles an event of the server as [`Client::on`] does, from the first that the server sends.
     ///
     /// ```no_run
@@ -181,7 +203,12 @@ impl Connect {
 
     async fn run(self) -> Result<Client> {
         let socket = self.socket().await?;
-        Ok(Client::start(socket, self.timeout, self.handlers, self.max_in_flight))
+        let known = Known::new(!self.trust_server);
+        let client = Client::start(socket, known, self.timeout, self.handlers, self.max_in_flight);
+        if self.discover {
+            client.discover().await?;
+        }
+        Ok(client)
     }
 
     /// The connection without what calls need, to a server that is new enough.
@@ -205,7 +232,7 @@ impl Connect {
         match needed.map(|needed| check_version(&needed, version)) {
             Some(Err(mismatch)) => {
                 // No handler sees what the server sends until it has taken its leave.
-                Client::start(transport, self.timeout, Vec::new(), self.max_in_flight).close().await;
+                Client::start(transport, Known::new(false), self.timeout, Vec::new(), self.max_in_flight).close().await;
                 Err(too_old(&target, mismatch))
             }
             Some(Ok(())) | None => Ok(transport),
@@ -267,6 +294,8 @@ impl fmt::Debug for Connect {
             .field("connect_timeout", &self.connect_timeout)
             .field("max_message_size", &self.max_message_size)
             .field("max_in_flight", &self.max_in_flight)
+            .field("discover", &self.discover)
+            .field("trust_server", &self.trust_server)
             .field("events", &self.handlers.iter().flat_map(|given| &given.events).collect::<Vec<_>>())
             .finish()
     }

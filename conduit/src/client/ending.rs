@@ -22,7 +22,7 @@ pub(super) enum Ending {
 impl Ending {
     /// The error of what was not sent any more.
     pub(super) fn not_sent(&self, what: impl fmt::Display) -> Error {
-        self.error(format!("{what} was not sent: the connection is closed: {self}"))
+        self.error(format!("{what} was not sent: the connection is closed: {self}")).unsent()
     }
 
     /// The error of what was sent and will not be answered.

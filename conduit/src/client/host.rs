@@ -5,8 +5,6 @@ use std::{
     sync::Arc,
 };
 
-use serde::Deserialize;
-
 use super::{Client, pending::Failure};
 use crate::{
     context::Lend,
@@ -52,23 +50,7 @@ impl Peer for Host {
 
     /// The server learns nothing of it: what does not fit here is for the log of this program.
     fn event_failed(event: &str, error: &ErrorObject) -> Option<String> {
-        tracing::warn!(event, code = error.code(), "an event of the server could not be handled: {}", explain(error));
+        tracing::warn!(event, code = error.code(), "an event of the server could not be handled: {error}");
         None
     }
-}
-
-/// An error with the faults of a payload, each with its place.
-pub(super) fn explain(error: &ErrorObject) -> String {
-    #[derive(Deserialize)]
-    struct Faults {
-        errors: Vec<Fault>,
-    }
-    #[derive(Deserialize)]
-    struct Fault {
-        path: String,
-        message: String,
-    }
-    let Some(Faults { errors }) = error.data_as() else { return error.to_string() };
-    let faults: Vec<String> = errors.into_iter().map(|Fault { path, message }| format!("{path}: {message}")).collect();
-    format!("{error}: {}", faults.join("; "))
 }

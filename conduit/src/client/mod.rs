@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `connect.rs` | the options of a connection |
 //! | `call.rs`, `batch.rs` | one call and several, as futures |
+//! | `known.rs` | what the server told of itself, and what is not sent for that |
 //! | `pending.rs` | the calls that wait for their answers |
 //! | `incoming.rs` | what the server sends, and where it goes |
 //! | `handlers.rs`, `handler.rs`, `host.rs` | the handlers of events by name, what one is, and what runs them |
@@ -20,6 +21,7 @@ mod handler;
 mod handlers;
 mod host;
 mod incoming;
+mod known;
 mod link;
 mod pending;
 pub(crate) mod raw;
@@ -36,6 +38,7 @@ use std::{
 
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 
 pub use self::{
     batch::{Answers, Batch, Entry},
@@ -47,6 +50,7 @@ pub use self::{
 };
 use self::{
     handlers::{Given, Handlers, Kind},
+    known::Known,
     link::Link,
     transport::Transport,
 };
@@ -56,9 +60,13 @@ use crate::{
     error::Result,
     event_failed::EventFailed,
     events::{Event, EventNames},
+    openrpc::OpenRpc,
     params,
-    payload::event_text,
+    payload::event_params,
 };
+
+/// The method by which a service tells of itself: "service discovery" in the OpenRPC specification.
+const DISCOVER: &str = "rpc.discover";
 
 /// A connection to a server; a cheap handle.
 ///
@@ -77,6 +85,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Client {
     link: Arc<Link>,
+    known: Arc<Known>,
     /// Of a call that does not say otherwise.
     timeout: Duration,
 }
@@ -87,16 +96,22 @@ impl Client {
         Connect::new(url.into())
     }
 
-    fn start(transport: impl Transport, timeout: Duration, handlers: Vec<Given>, max_in_flight: usize) -> Self {
+    fn start(
+        transport: impl Transport,
+        known: Known,
+        timeout: Duration,
+        handlers: Vec<Given>,
+        max_in_flight: usize,
+    ) -> Self {
         let (link, queue) = Link::new(Handlers::new(handlers), max_in_flight);
-        let client = Self { link: Arc::new(link), timeout };
+        let client = Self { link: Arc::new(link), known: Arc::new(known), timeout };
         // Last, so that the first event finds a client.
         client.link.run(transport, queue, client.downgrade());
         client
     }
 
     fn downgrade(&self) -> WeakClient {
-        WeakClient { link: Arc::downgrade(&self.link), timeout: self.timeout }
+        WeakClient { link: Arc::downgrade(&self.link), known: Arc::clone(&self.known), timeout: self.timeout }
     }
 
     /// Calls a method: await the call for the answer, as a `T`.
@@ -110,13 +125,15 @@ impl Client {
     /// Sends a notification: a call that is not answered. Completes when it is in the hands of the writer.
     ///
     /// # Errors
-    /// `Encode` when `params` is neither an object, an array nor nothing; `Closed` when the connection has ended.
+    /// `Encode` when `params` is neither an object, an array nor nothing; `Rpc` when the server would refuse them, to go
+    /// by what it [tells](Self::discover) of itself; `Closed` when the connection has ended.
     ///
     /// # Cancel safety
     /// Dropping the future before it completes sends nothing.
     pub fn notify<P: Serialize>(&self, method: &str, params: P) -> impl Future<Output = Result<()>> + Send + use<P> {
-        let text = params::encode(method, &params).map(|params| call::request(method, params.as_deref(), None));
-        self.send_text(method, text)
+        let params = params::encode(method, &params);
+        let params = params.and_then(|params| self.known.check_call(method, params.as_deref()).map(|()| params));
+        self.send_params(method, params)
     }
 
     /// Sends an event to the server. Completes when it is in the hands of the writer.
@@ -125,7 +142,8 @@ impl Client {
     /// can't handle comes back to [`on_error`](Self::on_error). For an answer, an ack, [`call`](Self::call) it.
     ///
     /// # Errors
-    /// `Encode` when the payload can't be written as JSON; `Closed` when the connection has ended.
+    /// `Encode` when the payload can't be written as JSON; `Rpc` when the server would refuse it, to go by what it
+    /// [tells](Self::discover) of itself; `Closed` when the connection has ended.
     ///
     /// # Cancel safety
     /// Dropping the future before it completes sends nothing.
@@ -134,7 +152,9 @@ impl Client {
         event: &str,
         payload: &T,
     ) -> impl Future<Output = Result<()>> + Send + use<T> {
-        self.send_text(event, event_text(event, payload))
+        let params = event_params(event, payload);
+        let params = params.and_then(|params| self.known.check_event(event, params.as_deref()).map(|()| params));
+        self.send_params(event, params)
     }
 
     /// [Sends](Self::send) the event that the payload's type [names](Event).
@@ -157,10 +177,14 @@ impl Client {
         self.send(E::NAME, event)
     }
 
-    fn send_text(&self, method: &str, text: Result<String>) -> impl Future<Output = Result<()>> + Send + use<> {
+    fn send_params(
+        &self,
+        method: &str,
+        params: Result<Option<Box<RawValue>>>,
+    ) -> impl Future<Output = Result<()>> + Send + use<> {
         let (link, method) = (Arc::clone(&self.link), method.to_owned());
         async move {
-            let text = text?;
+            let text = call::request(&method, params?.as_deref(), None);
             let slot = link.slot().await.map_err(|ending| ending.not_sent(format_args!("`{method}`")))?;
             link.send(text, None, slot);
             Ok(())
@@ -263,6 +287,44 @@ impl Client {
         self.call("listall", ())
     }
 
+    /// Asks for the server's OpenRPC document, and holds every call, notification and event from then on against it.
+    ///
+    /// What the document refuses is not sent: the error is the one that the server would answer with, with the same
+    /// [faults](crate::Error::faults), and [`is_unsent`](crate::Error::is_unsent) tells it from the server's own. A name that there is
+    /// not is refused with the one that was probably meant. Clones of the client share the document; asking again
+    /// replaces it. [`Connect::discover`] asks while connecting, and [`Connect::trust_server`] leaves the checks to the
+    /// server.
+    ///
+    /// ```no_run
+    /// # use conduit::Client;
+    /// # use serde_json::json;
+    /// # async fn example(client: Client) -> conduit::Result<()> {
+    /// let document = client.discover().await?;
+    /// println!("{} {}", document.title(), document.version());
+    /// let error = client.call::<i64>("add", json!({"a": 2, "b": "three"})).await.unwrap_err();
+    /// assert!(error.is_unsent());
+    /// assert_eq!(error.faults()[0].path, "/b");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of a [call](PendingCall): `Rpc` with code -32601 where the server describes itself to nobody, `Decode` for
+    /// what is no OpenRPC document.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves what was known before.
+    pub async fn discover(&self) -> Result<OpenRpc> {
+        let document: OpenRpc = self.call(DISCOVER, ()).await?;
+        self.known.learn(document.clone());
+        Ok(document)
+    }
+
+    /// The document of the last [`discover`](Self::discover), by this client or a clone of it.
+    #[must_use]
+    pub fn discovered(&self) -> Option<OpenRpc> {
+        self.known.document()
+    }
+
     /// Closes the connection, for all clones; returns when the server has closed its side, or after 5 seconds.
     ///
     /// Notifications that were handed over before still go out. Calls that wait end with an error of kind
@@ -294,12 +356,13 @@ impl Client {
 /// A client that does not keep its connection open.
 struct WeakClient {
     link: Weak<Link>,
+    known: Arc<Known>,
     timeout: Duration,
 }
 
 impl WeakClient {
     fn upgrade(&self) -> Option<Client> {
-        Some(Client { link: self.link.upgrade()?, timeout: self.timeout })
+        Some(Client { link: self.link.upgrade()?, known: Arc::clone(&self.known), timeout: self.timeout })
     }
 }
 

@@ -18,7 +18,6 @@ use super::{
     Client,
     handler::entry,
     handlers::{Given, Kind, Subscription},
-    host::explain,
 };
 use crate::{
     context::Call,
@@ -151,7 +150,7 @@ impl Event {
     fn read<T: DeserializeOwned>(&self, arguments: &Arguments) -> Result<T> {
         arguments.read(&self.name, self.params.as_deref()).map_err(|error| {
             let (event, wanted) = (&self.name, std::any::type_name::<T>());
-            let message = format!("the payload of event `{event}` is no `{wanted}`: {}", explain(&error));
+            let message = format!("the payload of event `{event}` is no `{wanted}`: {error}");
             Error::new(ErrorKind::Decode, message)
         })
     }

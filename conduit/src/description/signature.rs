@@ -1,28 +1,13 @@
 //! JSON Schemas in a few characters: `string[3..30]`, `0..=150`, `User[]`.
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 use serde_json::{Map, Number, Value};
 
+use super::argument::ArgumentDescription;
+
 /// Longer lists of values than this are cut.
 const VALUES: usize = 8;
-
-/// An argument as `name: type`, `name?: type` or `name = default`.
-pub(super) struct Argument<'a> {
-    name: &'a str,
-    schema: &'a Value,
-    required: bool,
-}
-
-/// The arguments that the schema of a method's params lists, in order.
-pub(super) fn arguments(params: &Value) -> impl Iterator<Item = Argument<'_>> {
-    let required = |name: &str| match &params["required"] {
-        Value::Array(names) => names.iter().any(|required| required == name),
-        _ => false,
-    };
-    let properties = params["properties"].as_object().into_iter().flatten();
-    properties.map(move |(name, schema)| Argument { name, schema, required: required(name) })
-}
 
 /// The type of a result; `None` for one that is always null, or not described.
 pub(super) fn result(schema: &Value) -> Option<String> {
@@ -33,23 +18,8 @@ pub(super) fn result(schema: &Value) -> Option<String> {
     }
 }
 
-impl fmt::Display for Argument<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, schema, required } = self;
-        match schema.get("default") {
-            Some(Value::Null) | None if !required => {
-                // The mark at the name says what a mark at the type would.
-                let text = type_text(schema);
-                write!(f, "{name}?: {}", text.strip_suffix('?').unwrap_or(&text))
-            }
-            Some(default) if !required => write!(f, "{name} = {default}"),
-            _ => write!(f, "{name}: {}", type_text(schema)),
-        }
-    }
-}
-
 /// A schema as a type.
-fn type_text(schema: &Value) -> String {
+pub(super) fn type_text(schema: &Value) -> String {
     match schema {
         Value::Bool(false) => "never".into(),
         Value::Object(schema) => object_text(schema),
@@ -152,8 +122,7 @@ fn struct_text(schema: &Map<String, Value>) -> String {
         if let Some(Value::String(title)) = schema.get("title") {
             return title.clone();
         }
-        let whole = Value::Object(schema.clone());
-        let fields: Vec<_> = arguments(&whole).map(|field| field.to_string()).collect();
+        let fields: Vec<_> = ArgumentDescription::all(&Value::Null, schema).map(|field| field.to_string()).collect();
         return if fields.is_empty() { "object".into() } else { format!("{{ {} }}", fields.join(", ")) };
     }
     match schema.get("additionalProperties") {
@@ -180,13 +149,10 @@ fn length(schema: &Map<String, Value>, min: &str, max: &str) -> String {
 fn range(schema: &Map<String, Value>) -> Option<String> {
     let bound = |keyword: &str| schema.get(keyword).and_then(Value::as_number);
     let (above, below) = (bound("exclusiveMinimum"), bound("exclusiveMaximum"));
-    let (mut min, mut max) = (bound("minimum"), bound("maximum"));
-    if MACHINE.iter().any(|&range| (min.and_then(Number::as_i128), max.and_then(Number::as_i128)) == range) {
+    let (mut min, mut max) = limits(schema);
+    if is_machine_range(schema) {
         (min, max) = (None, None);
     }
-    // Beside a bound that somebody chose, the far end of 32 or 64 bits says nothing.
-    min = min.filter(|min| min.as_i128().is_none_or(|min| min > i32::MIN.into()));
-    max = max.filter(|max| max.as_i128().is_none_or(|max| max < i32::MAX.into()));
     min.or(max).or(above).or(below)?;
     let mut text = String::new();
     match (min, above) {
@@ -201,6 +167,20 @@ fn range(schema: &Map<String, Value>) -> Option<String> {
         (None, None) => {}
     }
     Some(text)
+}
+
+/// The least and the greatest number, without the far ends of 32 and 64 bits: beside a bound that somebody chose they
+/// say nothing.
+pub(super) fn limits(schema: &Map<String, Value>) -> (Option<&Number>, Option<&Number>) {
+    let bound = |keyword: &str| schema.get(keyword).and_then(Value::as_number);
+    let min = bound("minimum").filter(|min| min.as_i128().is_none_or(|min| min > i32::MIN.into()));
+    let max = bound("maximum").filter(|max| max.as_i128().is_none_or(|max| max < i32::MAX.into()));
+    (min, max)
+}
+
+fn is_machine_range(schema: &Map<String, Value>) -> bool {
+    let bound = |keyword: &str| schema.get(keyword).and_then(Value::as_number).and_then(Number::as_i128);
+    MACHINE.contains(&(bound("minimum"), bound("maximum")))
 }
 
 /// The ranges of Rust's integers.
@@ -312,7 +292,8 @@ mod tests {
             },
             "required": ["username", "email", "age", "parent"],
         });
-        let texts: Vec<_> = arguments(&params).map(|argument| argument.to_string()).collect();
+        let arguments = ArgumentDescription::all(&params, params.as_object().unwrap());
+        let texts: Vec<_> = arguments.map(|argument| argument.to_string()).collect();
         let wanted = "username: string[3..30], email: email, age: 0..=150, active = true, nickname?: string, \
                       note?: string, parent: User?";
         assert_eq!(texts.join(", "), wanted);

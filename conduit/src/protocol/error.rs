@@ -42,6 +42,28 @@ pub enum ErrorCode {
     AnswerTooLarge,
 }
 
+/// One thing that is wrong with the params of a call: an item of `data.errors` of an error -32602.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Fault {
+    /// Where: a JSON pointer into the params, empty for the whole.
+    pub path: String,
+    /// The keyword of the schema that is not followed, such as `minLength`.
+    #[serde(default)]
+    pub keyword: String,
+    /// What is wrong, in a sentence.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.path {
+            "" => f.write_str(&self.message),
+            path => write!(f, "{path}: {}", self.message),
+        }
+    }
+}
+
 impl ErrorCode {
     /// Every code of the list.
     pub const ALL: [Self; 13] = [
@@ -181,6 +203,30 @@ impl ErrorObject {
         serde_json::from_str(self.data()?.get()).ok()
     }
 
+    /// What is wrong with the params of the call, of an error -32602 by conduit; nothing of any other error.
+    ///
+    /// ```
+    /// # use conduit::ErrorObject;
+    /// # let error = ErrorObject::new(-32602, "invalid params for `add`").with_data(&serde_json::json!({"errors": [
+    /// #     {"path": "/b", "keyword": "type", "message": "expected an integer, got \"three\""}]}));
+    /// assert_eq!(error.faults()[0].path, "/b");
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "invalid params for `add` (code -32602): /b: expected an integer, got \"three\""
+    /// );
+    /// ```
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        #[derive(Deserialize)]
+        struct Faults {
+            errors: Vec<Fault>,
+        }
+        if self.code != ErrorCode::InvalidParams.code() {
+            return Vec::new();
+        }
+        self.data_as().map_or_else(Vec::new, |Faults { errors }| errors)
+    }
+
     /// What only this program's log may say of the error.
     pub(crate) fn detail(&self) -> Option<&str> {
         self.detail.as_deref()
@@ -194,7 +240,11 @@ impl ErrorObject {
 
 impl fmt::Display for ErrorObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (code {})", self.message, self.code)
+        write!(f, "{} (code {})", self.message, self.code)?;
+        for (index, fault) in self.faults().iter().enumerate() {
+            write!(f, "{} {fault}", if index == 0 { ":" } else { ";" })?;
+        }
+        Ok(())
     }
 }
 

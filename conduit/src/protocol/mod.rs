@@ -20,7 +20,7 @@ mod request;
 mod response;
 mod scan;
 
-pub use error::{ErrorCode, ErrorObject};
+pub use error::{ErrorCode, ErrorObject, Fault};
 pub use id::Id;
 pub use parse::{Incoming, Invalid, Limits, Message, parse, parse_within};
 pub use request::{Request, request_text};

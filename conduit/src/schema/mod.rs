@@ -47,18 +47,22 @@ mod leaf;
 mod publish;
 mod report;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use jsonschema::Validator;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 pub use self::publish::of_output;
-pub(crate) use self::publish::{of_arguments, of_payload};
 use self::{
     check::{Outcome, Plan},
     leaf::Leaves,
     report::Sent,
+};
+pub(crate) use self::{
+    keyword::{limit, list, map, types},
+    publish::{of_arguments, of_payload},
+    report::a_format,
 };
 use crate::protocol::ErrorObject;
 
@@ -133,6 +137,16 @@ impl Arguments {
         }
     }
 
+    /// Whether the params of a call of `method` follow the schema, for whoever has no type for them.
+    ///
+    /// # Errors
+    /// That of [`read`](Self::read), which may refuse more: a type can be narrower than its schema.
+    pub(crate) fn check(&self, method: &str, params: Option<&str>) -> Result<(), ErrorObject> {
+        let text = params.unwrap_or_else(|| self.nothing());
+        let Outcome { value, doubt, .. } = self.read_typed::<IgnoredAny>(text);
+        if value.is_ok() && !doubt { Ok(()) } else { self.judge(method, text).map(drop) }
+    }
+
     fn read_typed<P: DeserializeOwned>(&self, text: &str) -> Outcome<P> {
         match self.shape {
             Shape::Named if text.starts_with('[') => check::read_positional(&self.plan, text),
@@ -146,15 +160,18 @@ impl Arguments {
     /// What is not plainly right: jsonschema has the word, and serde after it.
     #[cold]
     fn look_again<P: DeserializeOwned>(&self, method: &str, text: &str, read: Option<P>) -> Result<P, ErrorObject> {
-        let mut sent = Sent::read(self, text);
-        if !sent.is_valid(self) {
-            return Err(sent.refusal(self, method));
-        }
+        let mut sent = self.judge(method, text)?;
         if let Some(value) = read {
             return Ok(value);
         }
         let Outcome { value, trail, .. } = check::read(&self.plan, &sent.adapted(self));
         value.map_err(|error| sent.refusal_by_serde(method, &error, &trail))
+    }
+
+    #[cold]
+    fn judge(&self, method: &str, text: &str) -> Result<Sent<'_>, ErrorObject> {
+        let sent = Sent::read(self, text);
+        if sent.is_valid(self) { Ok(sent) } else { Err(sent.refusal(self, method)) }
     }
 
     /// What params that were left out stand for.

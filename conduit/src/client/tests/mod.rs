@@ -4,6 +4,7 @@ mod batches;
 mod calls;
 mod connecting;
 mod endings;
+mod known;
 mod load;
 mod messages;
 

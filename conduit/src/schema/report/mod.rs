@@ -19,6 +19,7 @@ mod wording;
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::wording::a_format;
 use self::{
     explain::Explainer,
     found::{Found, Problem},

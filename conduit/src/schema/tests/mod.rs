@@ -3,4 +3,4 @@ mod limits;
 mod properties;
 mod published;
 mod reports;
-mod shapes;
+pub(crate) mod shapes;

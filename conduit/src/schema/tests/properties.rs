@@ -52,6 +52,8 @@ fn agree<P: DeserializeOwned + JsonSchema>(arguments: &Arguments, mut tape: Tape
         return Ok(());
     }
     let valid = sound && arguments.validator.is_valid(&value);
+    let checked = arguments.check("m", Some(&raw(&text)));
+    prop_assert_eq!(checked.is_ok(), valid, "checked without the type: {}", text);
     prop_assert!(valid || !clean, "clean but invalid: {text}");
     match arguments.read::<P>("m", Some(&raw(&text))) {
         Ok(_) => prop_assert!(valid, "taken but invalid: {text}"),

@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use super::shapes::{
     Add, Address, Adjacent, CreateUser, Everything, Flattened, Loose, Numbers, Payment, arguments, raw,
 };
-use crate::schema::{Arguments, of_payload};
+use crate::{
+    protocol::ErrorObject,
+    schema::{Arguments, of_payload, report::Sent},
+};
 
 /// What is wrong with `params`, each fault as `path keyword: message`.
 fn faults<P: JsonSchema + DeserializeOwned>(params: &str) -> Vec<String> {
@@ -17,12 +20,21 @@ fn faults<P: JsonSchema + DeserializeOwned>(params: &str) -> Vec<String> {
 fn faults_of<P: DeserializeOwned>(arguments: &Arguments, params: &str) -> Vec<String> {
     let error = arguments.read::<P>("m", Some(&raw(params))).err().expect("the params are wrong");
     assert_eq!((error.code(), error.message()), (-32602, "invalid params for `m`"));
+    assert_found_without_the_type(arguments, params, &error);
     let data: Value = error.data_as().unwrap();
     let line = |error: &Value| {
         let text = |key: &str| error[key].as_str().unwrap().to_owned();
         format!("{} {}: {}", text("path"), text("keyword"), text("message"))
     };
     data["errors"].as_array().unwrap().iter().map(line).collect()
+}
+
+/// Whoever has only the schema finds the same, but for what the type alone refuses.
+fn assert_found_without_the_type(arguments: &Arguments, params: &str, error: &ErrorObject) {
+    match arguments.check("m", Some(&raw(params))) {
+        Ok(()) => assert!(Sent::read(arguments, params).is_valid(arguments), "{params}"),
+        Err(found) => assert_eq!(found.data().unwrap().get(), error.data().unwrap().get(), "{params}"),
+    }
 }
 
 fn accepts<P: JsonSchema + DeserializeOwned>(params: &str) -> P {

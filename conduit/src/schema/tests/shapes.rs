@@ -9,16 +9,16 @@ use serde_json::value::{RawValue, Value};
 use crate::schema::{Arguments, of_arguments};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(super) struct CreateUser {
+pub(crate) struct CreateUser {
     #[schemars(length(min = 3, max = 30))]
-    pub(super) username: String,
+    pub(crate) username: String,
     #[schemars(email)]
-    pub(super) email: String,
+    pub(crate) email: String,
     #[schemars(range(max = 150))]
-    pub(super) age: u8,
+    pub(crate) age: u8,
     #[serde(default = "yes")]
-    pub(super) active: bool,
-    pub(super) nickname: Option<String>,
+    pub(crate) active: bool,
+    pub(crate) nickname: Option<String>,
 }
 
 fn yes() -> bool {
@@ -26,30 +26,30 @@ fn yes() -> bool {
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(super) struct Add {
-    pub(super) a: i64,
-    pub(super) b: i64,
+pub(crate) struct Add {
+    pub(crate) a: i64,
+    pub(crate) b: i64,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(super) struct Address {
+pub(crate) struct Address {
     #[schemars(length(min = 1, max = 40))]
-    pub(super) city: String,
+    pub(crate) city: String,
     #[schemars(regex(pattern = r"^[0-9]{5}$"))]
-    pub(super) zip: Option<String>,
+    pub(crate) zip: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Strict {
-    pub(super) x: i32,
+pub(crate) struct Strict {
+    pub(crate) x: i32,
     #[serde(default)]
-    pub(super) y: u16,
+    pub(crate) y: u16,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Color {
+pub(crate) enum Color {
     Red,
     Green,
     /// Not that of the sky.
@@ -57,7 +57,7 @@ pub(super) enum Color {
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     Dot,
     Circle(#[schemars(range(min = 0.0))] f64),
     Line(i32, i32),
@@ -67,7 +67,7 @@ pub(super) enum Shape {
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
-pub(super) enum Payment {
+pub(crate) enum Payment {
     Cash,
     Card {
         number: String,
@@ -79,7 +79,7 @@ pub(super) enum Payment {
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "t", content = "c")]
-pub(super) enum Adjacent {
+pub(crate) enum Adjacent {
     Unit,
     One(i32),
     Two(i32, String),
@@ -88,7 +88,7 @@ pub(super) enum Adjacent {
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub(super) enum Loose {
+pub(crate) enum Loose {
     Nothing,
     Number(i32),
     Pair(i32, i32),
@@ -98,116 +98,116 @@ pub(super) enum Loose {
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(super) struct Tree {
-    pub(super) value: i8,
+pub(crate) struct Tree {
+    pub(crate) value: i8,
     #[serde(default)]
     #[schemars(length(max = 3))]
-    pub(super) children: Vec<Tree>,
-    pub(super) left: Option<Box<Tree>>,
+    pub(crate) children: Vec<Tree>,
+    pub(crate) left: Option<Box<Tree>>,
 }
 
 /// One argument of each kind, all optional.
 #[derive(Debug, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub(super) struct Everything {
-    pub(super) address: Option<Address>,
-    pub(super) strict: Option<Strict>,
-    pub(super) color: Option<Color>,
-    pub(super) shape: Option<Shape>,
-    pub(super) payment: Option<Payment>,
-    pub(super) adjacent: Option<Adjacent>,
-    pub(super) loose: Option<Loose>,
-    pub(super) tree: Option<Tree>,
+pub(crate) struct Everything {
+    pub(crate) address: Option<Address>,
+    pub(crate) strict: Option<Strict>,
+    pub(crate) color: Option<Color>,
+    pub(crate) shape: Option<Shape>,
+    pub(crate) payment: Option<Payment>,
+    pub(crate) adjacent: Option<Adjacent>,
+    pub(crate) loose: Option<Loose>,
+    pub(crate) tree: Option<Tree>,
     #[schemars(length(min = 1, max = 3), inner(length(min = 2)))]
-    pub(super) names: Option<Vec<String>>,
-    pub(super) map: HashMap<String, u8>,
-    pub(super) pair: Option<(i32, String)>,
-    pub(super) free: Value,
+    pub(crate) names: Option<Vec<String>>,
+    pub(crate) map: HashMap<String, u8>,
+    pub(crate) pair: Option<(i32, String)>,
+    pub(crate) free: Value,
     #[serde(rename = "a/b~c")]
-    pub(super) odd: Option<bool>,
+    pub(crate) odd: Option<bool>,
 }
 
-pub(super) fn arguments<P: JsonSchema>() -> Arguments {
+pub(crate) fn arguments<P: JsonSchema>() -> Arguments {
     Arguments::compile(&of_arguments::<P>()).expect("a schema made of a type compiles")
 }
 
-pub(super) fn raw(text: &str) -> String {
+pub(crate) fn raw(text: &str) -> String {
     RawValue::from_string(text.to_owned()).expect("the text is JSON").get().to_owned()
 }
 
 /// Numbers of all widths.
 #[derive(Debug, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub(super) struct Numbers {
-    pub(super) i8: i8,
-    pub(super) u16: Option<u16>,
-    pub(super) i32: i32,
-    pub(super) u32: u32,
-    pub(super) i64: i64,
-    pub(super) u64: u64,
-    pub(super) isize: isize,
-    pub(super) usize: Option<usize>,
-    pub(super) f32: f32,
-    pub(super) f64: f64,
+pub(crate) struct Numbers {
+    pub(crate) i8: i8,
+    pub(crate) u16: Option<u16>,
+    pub(crate) i32: i32,
+    pub(crate) u32: u32,
+    pub(crate) i64: i64,
+    pub(crate) u64: u64,
+    pub(crate) isize: isize,
+    pub(crate) usize: Option<usize>,
+    pub(crate) f32: f32,
+    pub(crate) f64: f64,
     #[schemars(range(min = -1, max = 1.5))]
-    pub(super) range: f64,
+    pub(crate) range: f64,
     #[schemars(range(min = 3))]
-    pub(super) at_least: i64,
-    pub(super) nonzero: Option<std::num::NonZeroU8>,
-    pub(super) signed: Option<std::num::NonZeroI16>,
-    pub(super) tuple: (i8, f32),
-    pub(super) array: [u8; 2],
+    pub(crate) at_least: i64,
+    pub(crate) nonzero: Option<std::num::NonZeroU8>,
+    pub(crate) signed: Option<std::num::NonZeroI16>,
+    pub(crate) tuple: (i8, f32),
+    pub(crate) array: [u8; 2],
 }
 
 #[derive(Debug, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub(super) struct Formats {
+pub(crate) struct Formats {
     #[schemars(email)]
-    pub(super) email: Option<String>,
+    pub(crate) email: Option<String>,
     #[schemars(url)]
-    pub(super) url: Option<String>,
+    pub(crate) url: Option<String>,
     #[schemars(extend("format" = "date-time"))]
-    pub(super) at: Option<String>,
+    pub(crate) at: Option<String>,
     #[schemars(extend("format" = "uuid"))]
-    pub(super) uuid: Option<String>,
+    pub(crate) uuid: Option<String>,
     #[schemars(extend("format" = "ipv4"))]
-    pub(super) ipv4: Option<String>,
-    pub(super) char: Option<char>,
+    pub(crate) ipv4: Option<String>,
+    pub(crate) char: Option<char>,
     #[schemars(regex(pattern = "^[0-9]+$"), length(min = 2))]
-    pub(super) digits: Option<String>,
+    pub(crate) digits: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(super) struct Flattened {
-    pub(super) x: i32,
+pub(crate) struct Flattened {
+    pub(crate) x: i32,
     #[serde(flatten)]
-    pub(super) address: Address,
+    pub(crate) address: Address,
     #[serde(flatten)]
-    pub(super) payment: Adjacent,
+    pub(crate) payment: Adjacent,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(super) struct FlattenedMap {
-    pub(super) x: i32,
+pub(crate) struct FlattenedMap {
+    pub(crate) x: i32,
     #[serde(flatten)]
-    pub(super) rest: HashMap<String, u8>,
+    pub(crate) rest: HashMap<String, u8>,
 }
 
 #[derive(Debug, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub(super) struct Collections {
-    pub(super) set: std::collections::BTreeSet<u8>,
-    pub(super) by_number: HashMap<u16, Option<Color>>,
-    pub(super) by_name: HashMap<String, Address>,
+pub(crate) struct Collections {
+    pub(crate) set: std::collections::BTreeSet<u8>,
+    pub(crate) by_number: HashMap<u16, Option<Color>>,
+    pub(crate) by_name: HashMap<String, Address>,
     #[schemars(length(max = 2))]
-    pub(super) lists: Vec<Vec<Option<i8>>>,
-    pub(super) deep: Option<Box<Collections>>,
-    pub(super) unit: (),
-    pub(super) result: Option<Result<u8, String>>,
-    pub(super) wrapped: Option<Wrapped>,
-    pub(super) shapes: Vec<Shape>,
-    pub(super) strict: Vec<Strict>,
+    pub(crate) lists: Vec<Vec<Option<i8>>>,
+    pub(crate) deep: Option<Box<Collections>>,
+    pub(crate) unit: (),
+    pub(crate) result: Option<Result<u8, String>>,
+    pub(crate) wrapped: Option<Wrapped>,
+    pub(crate) shapes: Vec<Shape>,
+    pub(crate) strict: Vec<Strict>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(super) struct Wrapped(#[schemars(length(min = 2))] pub(super) String);
+pub(crate) struct Wrapped(#[schemars(length(min = 2))] pub(crate) String);

@@ -1,0 +1,83 @@
+//! What is known of a server keeps bad calls from it.
+
+use serde_json::{Value, json};
+
+use super::{Peer, connected, listen};
+use crate::{Client, client::Connect, error::ErrorKind};
+
+fn document() -> Value {
+    json!({ "methods": [
+        { "name": "add", "params": [{ "name": "a", "required": true, "schema": { "type": "integer" } }] },
+        { "name": "slow", "params": [] },
+    ]})
+}
+
+/// A client that was told the document while it connected.
+async fn informed(connect: impl FnOnce(Connect) -> Connect) -> (Client, Peer) {
+    let (listener, url) = listen().await;
+    let server = async {
+        let mut peer = Peer::accept(&listener).await;
+        peer.answer(document()).await;
+        peer
+    };
+    let (client, peer) = tokio::join!(async { connect(Client::connect(url).discover()).await.unwrap() }, server);
+    (client, peer)
+}
+
+#[tokio::test]
+async fn nothing_is_sent_of_what_the_server_would_refuse() {
+    let (client, mut peer) = informed(|connect| connect).await;
+    for error in [
+        client.call::<Value>("add", json!({ "a": "x" })).await.unwrap_err(),
+        client.call::<Value>("ad", json!({ "a": 1 })).await.unwrap_err(),
+        client.notify("add", ()).await.unwrap_err(),
+        client.send("add", &"x").await.unwrap_err(),
+    ] {
+        assert_eq!((error.kind(), error.is_unsent()), (ErrorKind::Rpc, true));
+    }
+    let (answer, ()) = tokio::join!(client.call::<u8>("add", json!({ "a": 1 })), async {
+        let message = peer.json().await;
+        // The first of this connection, but for that which asked for the document.
+        assert_eq!(message, json!({ "jsonrpc": "2.0", "method": "add", "params": { "a": 1 }, "id": 2 }));
+        peer.send(&json!({ "jsonrpc": "2.0", "result": 7, "id": 2 })).await;
+    });
+    assert_eq!(answer.unwrap(), 7);
+}
+
+#[tokio::test]
+async fn a_client_that_trusts_its_server_sends_all() {
+    let (client, mut peer) = informed(Connect::trust_server).await;
+    assert!(client.discovered().is_some());
+    client.notify("add", ["x"]).await.unwrap();
+    assert_eq!(peer.json().await["params"], json!(["x"]));
+}
+
+#[tokio::test]
+async fn a_server_that_tells_nothing_of_itself_can_be_called_unchecked() {
+    let (client, mut peer) = connected().await;
+    let (error, ()) =
+        tokio::join!(client.discover(), peer.answer_error(json!({ "code": -32601, "message": "not found" })));
+    assert_eq!(error.unwrap_err().code(), Some(-32601));
+    client.notify("whatever", [1]).await.unwrap();
+    assert_eq!(peer.json().await["method"], "whatever");
+}
+
+#[tokio::test]
+async fn what_is_no_document_is_an_error_of_decoding_and_changes_nothing() {
+    let (client, mut peer) = informed(|connect| connect).await;
+    let (error, ()) = tokio::join!(client.discover(), peer.answer(json!({ "openrpc": "1.4.1" })));
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Decode);
+    assert!(error.to_string().contains("the member `methods` is no list"), "{error}");
+    assert!(client.call::<Value>("ad", ()).await.unwrap_err().is_unsent());
+}
+
+#[tokio::test]
+async fn a_document_that_was_told_later_counts_from_then_on() {
+    let (client, mut peer) = informed(|connect| connect).await;
+    assert!(client.call::<Value>("new", ()).await.unwrap_err().is_unsent());
+    let (told, ()) = tokio::join!(client.discover(), peer.answer(json!({ "methods": [{ "name": "new" }] })));
+    assert_eq!(told.unwrap().methods().len(), 1);
+    client.notify("new", [1]).await.unwrap();
+    assert_eq!(peer.json().await["method"], "new");
+}
