@@ -292,7 +292,11 @@ async fn a_call_of_a_client_waits_as_long_as_it_was_told() {
     assert_eq!((error.kind(), came.elapsed().as_secs()), (ErrorKind::Timeout, 35));
     // Nothing is sent by a call that nobody awaits.
     drop(client.call::<Value>("unsent", ()));
-    assert_eq!([peer.receive().await["id"].clone(), peer.receive().await["id"].clone()], [1, 2]);
+    for id in [1, 2] {
+        assert_eq!(peer.receive().await, json!({ "jsonrpc": "2.0", "method": "silence", "id": id }));
+        let cancel = json!({ "jsonrpc": "2.0", "method": "rpc.cancel", "params": { "id": id } });
+        assert_eq!(peer.receive().await, cancel);
+    }
     peer.expect_silence().await;
 }
 

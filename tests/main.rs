@@ -8,6 +8,7 @@ mod calls;
 mod checked;
 mod client;
 mod client_events;
+mod client_methods;
 mod discovery;
 mod envelope;
 mod events;

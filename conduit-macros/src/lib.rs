@@ -37,8 +37,9 @@ use model::{
 /// pool, so that it can't hold up others.
 ///
 /// Owned parameters are the method's arguments, by name or by position on the wire. Borrowed ones (`&T`) are lent
-/// by the server: `&Connection`, `&Server` and `&Call` always, any other type if it was given as state. The doc
-/// comment is the method's description. A function that returns `Result<T, E>` answers with `T` or with the
+/// by the server: `&Connection`, `&Server` and `&Call` always, any other type if it was given as state. A client, which
+/// serves a method that its server may call (`Connect::methods`), lends `&Client` in place of the first two; a server
+/// passes over what borrows that. The doc comment is the method's description. A function that returns `Result<T, E>` answers with `T` or with the
 /// error `E`, which implements `RpcError`; any other return type is the result as it is.
 ///
 /// | option | meaning |

@@ -392,7 +392,8 @@ impl ServerBuilder {
     pub fn build(mut self) -> Result<Server> {
         self.methods.extend_from_slice(&builtin::methods());
         if !self.explicit {
-            self.methods.extend(linked());
+            let states = &self.states;
+            self.methods.extend(linked().into_iter().filter(|method| !is_of_clients(method, states)));
             linked_hooks().into_iter().for_each(|hook| self.add_hook(hook));
         }
         let Self { mut config, login, methods, ordered, states, hooks, hook_functions, raw_routes, mut faults, .. } =
@@ -409,13 +410,13 @@ impl ServerBuilder {
         }
         faults.extend(hook_functions.iter().flat_map(|hook| hook.faults(|wanted| states.contains_key(&wanted))));
         let tls = load_tls(&config, &mut faults);
-        let has_state = |wanted| is_always_there(wanted) || states.contains_key(&wanted);
-        let registry = Registry::new(methods, &ordered, has_state).unwrap_or_else(|more| {
-            faults.extend(more);
-            Registry::default()
-        });
+        let registry =
+            Registry::new(methods, &ordered, |wanted| why_not_lent(wanted, &states)).unwrap_or_else(|more| {
+                faults.extend(more);
+                Registry::default()
+            });
         if !faults.is_empty() {
-            return Err(refusal(&faults));
+            return Err(Error::misfits("the server", &faults));
         }
         let discovery = Discovery::new(&config.name, &config.version, &registry)?;
         let auth = decide(&mut config, login)?;
@@ -487,10 +488,27 @@ fn is_always_there(wanted: TypeId) -> bool {
     [TypeId::of::<Call>(), TypeId::of::<Connection>(), TypeId::of::<Server>()].contains(&wanted)
 }
 
-fn refusal(faults: &[String]) -> Error {
-    let message = match faults {
-        [fault] => format!("the server can't be built: {fault}"),
-        faults => format!("the server can't be built:\n- {}", faults.join("\n- ")),
-    };
-    Error::new(ErrorKind::Build, message)
+/// Why a method can't borrow this type, if it can't.
+fn why_not_lent(wanted: TypeId, states: &States) -> Option<&'static str> {
+    match is_always_there(wanted) || states.contains_key(&wanted) {
+        true => None,
+        false if is_client(wanted) => Some("which only a client lends: give it to the client with `.methods(..)`"),
+        false => Some("and the server has no such state: give it with `.state(..)`"),
+    }
+}
+
+/// Whether a method that the program links in borrows a client, and is there for one.
+fn is_of_clients(method: &MethodDescriptor, states: &States) -> bool {
+    let is_lacking = |wanted| is_client(wanted) && !states.contains_key(&wanted);
+    method.meta.borrows.iter().any(|borrow| is_lacking(borrow.type_id()))
+}
+
+#[cfg(feature = "client")]
+fn is_client(wanted: TypeId) -> bool {
+    wanted == TypeId::of::<crate::Client>()
+}
+
+#[cfg(not(feature = "client"))]
+fn is_client(_: TypeId) -> bool {
+    false
 }

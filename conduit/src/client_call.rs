@@ -34,7 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// logged in. [`close_code`](Error::close_code) says why, if this side closed it.
 ///
 /// # Cancel safety
-/// Dropping it forgets the call; the client may still run it.
+/// Dropping it gives the call up, and so does its timeout: if it was sent, the client is told by `rpc.cancel`. It may
+/// still have run.
 #[must_use = "a call is sent when it is awaited"]
 pub struct ClientCall<T> {
     stage: Stage,
@@ -127,8 +128,23 @@ async fn exchange(client: &Connection, method: &str, params: Option<&RawValue>) 
     if !client.outbox().push(Text::Own(text)) {
         return Err(closed(client, format!("`{method}` was not sent: connection {id} is closed")).unsent());
     }
+    let mut given_up = GivenUp(Some((client, waiting.id)));
+    let answer = waiting.answer().await;
+    given_up.0 = None;
     let unanswered = || format!("connection {id} closed before `{method}` was answered; the call may have run");
-    Ok(waiting.answer().await.ok_or_else(|| closed(client, unanswered()))??)
+    Ok(answer.ok_or_else(|| closed(client, unanswered()))??)
+}
+
+/// A call that was sent. Dropped before its end, it is cancelled at the client.
+struct GivenUp<'a>(Option<(&'a Connection, u64)>);
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        let Some((client, id)) = self.0 else { return };
+        let params = serde_json::json!({ "id": id });
+        let text = request_text("rpc.cancel", Some(&params), None).expect("a number in an object is JSON");
+        client.outbox().push(Text::Own(text));
+    }
 }
 
 /// The error of a call that the end of the connection leaves without an answer, with how it ended as far as is known.

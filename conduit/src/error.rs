@@ -35,7 +35,7 @@ struct Inner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The server's methods, state or configuration don't fit together.
+    /// Methods, state or configuration of a server, or of a client, don't fit together.
     Build,
     /// The settings of a file or of the environment are wrong.
     Config,
@@ -98,6 +98,15 @@ impl Error {
             is_unsent: false,
             source: None,
         }))
+    }
+
+    /// The error of a server or client that can't be built, and of everything that is wrong with it.
+    pub(crate) fn misfits(what: &str, faults: &[String]) -> Self {
+        let message = match faults {
+            [fault] => format!("{what} can't be built: {fault}"),
+            faults => format!("{what} can't be built:\n- {}", faults.join("\n- ")),
+        };
+        Self::new(ErrorKind::Build, message)
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

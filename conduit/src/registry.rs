@@ -56,19 +56,20 @@ pub(crate) enum Target<'a> {
 }
 
 impl Registry {
-    /// Takes all methods and handlers of a server in.
+    /// Takes all methods and handlers of a server, or of a client, in. `why_not` says of a type why it can't be borrowed,
+    /// if it can't.
     ///
     /// # Errors
     /// Everything that is wrong, one sentence each.
     pub(crate) fn new(
         methods: impl IntoIterator<Item = MethodDescriptor>,
         ordered: &[String],
-        has_state: impl Fn(TypeId) -> bool,
+        why_not: impl Fn(TypeId) -> Option<&'static str>,
     ) -> Result<Self, Vec<String>> {
         let mut registry = Self::default();
         let mut faults = Vec::new();
         for descriptor in methods {
-            registry.check(&descriptor, &has_state, &mut faults);
+            registry.check(&descriptor, &why_not, &mut faults);
             if descriptor.meta.events.is_empty() {
                 registry.add_method(descriptor, &mut faults);
             } else {
@@ -80,19 +81,21 @@ impl Registry {
         if faults.is_empty() { Ok(registry) } else { Err(faults) }
     }
 
-    fn check(&self, descriptor: &MethodDescriptor, has_state: impl Fn(TypeId) -> bool, faults: &mut Vec<String>) {
+    fn check(
+        &self,
+        descriptor: &MethodDescriptor,
+        why_not: impl Fn(TypeId) -> Option<&'static str>,
+        faults: &mut Vec<String>,
+    ) {
         let meta = descriptor.meta;
         if self.is_known(descriptor) {
             return;
         }
         let noun = if meta.events.is_empty() { "method" } else { "the handler of event" };
-        for borrow in meta.borrows.iter().filter(|borrow| !has_state(borrow.type_id())) {
-            faults.push(format!(
-                "{noun} `{}` ({}) borrows `&{}`, and the server has no such state: give it with `.state(..)`",
-                meta.name,
-                meta.location,
-                borrow.type_name()
-            ));
+        for borrow in meta.borrows {
+            let Some(why) = why_not(borrow.type_id()) else { continue };
+            let (name, location, ty) = (meta.name, meta.location, borrow.type_name());
+            faults.push(format!("{noun} `{name}` ({location}) borrows `&{ty}`, {why}"));
         }
         if (descriptor.output_name)().starts_with("core::result::Result<") {
             faults.push(format!(
@@ -172,6 +175,17 @@ impl Registry {
             }
         }
         faults.sort_unstable();
+    }
+
+    /// The method of this name.
+    pub(crate) fn method(&self, name: &str) -> Option<&Registered> {
+        self.methods.get(name)
+    }
+
+    /// Takes the handlers of events out, each with its event, those of one in the order in which they were registered.
+    pub(crate) fn take_handlers(&mut self) -> Vec<(String, Arc<Registered>)> {
+        let events = std::mem::take(&mut self.events).into_iter();
+        events.flat_map(|(event, handlers)| handlers.into_iter().map(|handler| (event.to_owned(), handler))).collect()
     }
 
     /// What a request names.

@@ -73,7 +73,7 @@ pub(super) fn bounds<'a>(krate: &'a Path, method: &'a Method) -> Bounds<'a> {
 }
 
 fn alias_ident(method: &Method, argument: &Argument) -> Ident {
-    format_ident!("__{}_{}", method.ident.unraw(), argument.field().unraw())
+    format_ident!("__{}_type_{}", method.ident.unraw(), argument.field().unraw())
 }
 
 /// How the fields of the struct become members of `params`.

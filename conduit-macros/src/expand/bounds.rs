@@ -23,7 +23,7 @@ impl<'a> Bounds<'a> {
     }
 
     /// ```text
-    /// type __create_user = User;
+    /// type __create_type_user = User;
     /// ```
     pub(super) fn aliases(&self) -> TokenStream {
         self.types.iter().map(|(alias, ty)| quote!(type #alias = #ty;)).collect()
@@ -32,7 +32,7 @@ impl<'a> Bounds<'a> {
     /// For the derives of what is read, described and sent.
     ///
     /// ```text
-    /// #[serde(bound(serialize = "..", deserialize = "for<'a> __create_user: Deserializable<'a>"))]
+    /// #[serde(bound(serialize = "..", deserialize = "for<'a> __create_type_user: Deserializable<'a>"))]
     /// #[schemars(bound = "..")]
     /// ```
     pub(super) fn attributes(&self) -> Option<TokenStream> {

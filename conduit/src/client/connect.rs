@@ -1,13 +1,14 @@
 //! How a client connects.
 
-use std::{fmt, future::IntoFuture, path::PathBuf, pin::Pin, time::Duration};
+use std::{fmt, future::IntoFuture, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 use semver::Version;
 
 use super::{
     Client, ClientHandler, handler,
-    handlers::{Given, Kind},
+    handlers::{Given, Handlers, Kind},
     known::Known,
+    served::Offer,
     transport::{self, Target, WebSocket},
 };
 use crate::{
@@ -21,7 +22,8 @@ use crate::{
 ///
 /// # Errors
 /// `Connect` when the URL, the password, a version, a header or the root certificate can't be used, or the server is
-/// not reached, not in time, or no WebSocket; `Unauthorized` when it refuses the login; `Version` when it is older than
+/// not reached, not in time, or no WebSocket; `Build` when its [methods](Self::methods) and their state don't fit together;
+/// `Unauthorized` when it refuses the login; `Version` when it is older than
 /// [`minimum_version`](Self::minimum_version).
 ///
 /// A server's [connect hook](crate::ServerBuilder::on_client_connect) runs when the connection is there: a client that it
@@ -46,6 +48,7 @@ pub struct Connect {
     handlers: Vec<Given>,
     discover: bool,
     trust_server: bool,
+    pub(super) offer: Offer,
 }
 
 impl Connect {
@@ -64,6 +67,7 @@ impl Connect {
             handlers: Vec::new(),
             discover: false,
             trust_server: false,
+            offer: Offer::default(),
         }
     }
 
@@ -122,8 +126,8 @@ impl Connect {
         self
     }
 
-    /// How many handlers may run at a time; 1024 by default. An event that comes when so many run is dropped with a
-    /// warning, and a request of the server is answered with an error.
+    /// How many methods and handlers may run at a time; 1024 by default. An event that comes when so many run is dropped
+    /// with a warning, and a request of the server is answered with an error.
     pub fn max_in_flight(mut self, handlers: usize) -> Self {
         self.max_in_flight = handlers;
         self
@@ -201,10 +205,12 @@ impl Connect {
         self.on_event(handler)
     }
 
-    async fn run(self) -> Result<Client> {
+    async fn run(mut self) -> Result<Client> {
+        let served = std::mem::take(&mut self.offer).check(&mut self.handlers)?;
         let socket = self.socket().await?;
         let known = Known::new(!self.trust_server);
-        let client = Client::start(socket, known, self.timeout, self.handlers, self.max_in_flight);
+        let handlers = Handlers::new(self.handlers, served);
+        let client = Client::start(socket, known, self.timeout, handlers, self.max_in_flight);
         if self.discover {
             client.discover().await?;
         }
@@ -232,7 +238,8 @@ impl Connect {
         match needed.map(|needed| check_version(&needed, version)) {
             Some(Err(mismatch)) => {
                 // No handler sees what the server sends until it has taken its leave.
-                Client::start(transport, Known::new(false), self.timeout, Vec::new(), self.max_in_flight).close().await;
+                let (known, handlers) = (Known::new(false), Arc::default());
+                Client::start(transport, known, self.timeout, handlers, self.max_in_flight).close().await;
                 Err(too_old(&target, mismatch))
             }
             Some(Ok(())) | None => Ok(transport),
@@ -296,6 +303,7 @@ impl fmt::Debug for Connect {
             .field("max_in_flight", &self.max_in_flight)
             .field("discover", &self.discover)
             .field("trust_server", &self.trust_server)
+            .field("methods", &self.offer.methods.iter().map(|method| method.meta.name).collect::<Vec<_>>())
             .field("events", &self.handlers.iter().flat_map(|given| &given.events).collect::<Vec<_>>())
             .finish()
     }

@@ -1,22 +1,27 @@
-//! The handlers of the events that a server sends, by name.
+//! The handlers of the events that a server sends, by name, beside the methods that it may call.
 
 use std::{
+    any::{Any, TypeId},
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
+use super::served::Served;
 use crate::{
     protocol::ErrorObject,
     registry::{FALLBACK, Registered},
 };
 
-/// The table of the handlers of one client.
+/// The table of the handlers of one client, which changes, and its methods, which do not.
 ///
 /// The lock is held for a look-up, never across a handler, and what leaves the table is dropped outside it: a handler
 /// may hold the last handle of the client, whose end comes back here.
 #[derive(Default)]
-pub(super) struct Handlers(Mutex<Table>);
+pub(super) struct Handlers {
+    table: Mutex<Table>,
+    served: Served,
+}
 
 #[derive(Default)]
 struct Table {
@@ -60,12 +65,22 @@ pub(super) struct Takers {
 }
 
 impl Handlers {
-    pub(super) fn new(given: Vec<Given>) -> Arc<Self> {
-        let handlers = Arc::new(Self::default());
+    pub(super) fn new(given: Vec<Given>, served: Served) -> Arc<Self> {
+        let handlers = Arc::new(Self { table: Mutex::default(), served });
         for given in given {
             handlers.add(given);
         }
         handlers
+    }
+
+    /// The method of this name.
+    pub(super) fn method(&self, name: &str) -> Option<&Registered> {
+        self.served.method(name)
+    }
+
+    /// The state of this type.
+    pub(super) fn state(&self, wanted: TypeId) -> Option<&(dyn Any + Send + Sync)> {
+        self.served.state(wanted)
     }
 
     /// Adds a handler, behind those that are there.
@@ -117,7 +132,7 @@ impl Handlers {
 
     fn lock(&self) -> MutexGuard<'_, Table> {
         // No code that can panic runs under the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -144,7 +159,10 @@ impl Table {
 
 impl fmt::Debug for Handlers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.lock().by_event.keys()).finish()
+        f.debug_struct("Handlers")
+            .field("events", &self.lock().by_event.keys().collect::<Vec<_>>())
+            .field("methods", &self.served)
+            .finish()
     }
 }
 

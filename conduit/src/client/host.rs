@@ -1,4 +1,4 @@
-//! What dispatch must know of a client to run the handlers of its events.
+//! What dispatch must know of a client to run its methods and the handlers of its events.
 
 use std::{
     any::{Any, TypeId},
@@ -14,12 +14,12 @@ use crate::{
     protocol::{ErrorObject, Response},
 };
 
-/// The client while one of the server's messages is handled. It is lent to the handlers.
+/// The client while one of the server's messages is handled. It lends itself, and the state that it was given.
 pub(super) struct Host(pub(super) Client);
 
 impl Lend for Host {
     fn lend(&self, wanted: TypeId) -> Option<&(dyn Any + Send + Sync)> {
-        (wanted == TypeId::of::<Client>()).then_some(&self.0)
+        if wanted == TypeId::of::<Client>() { Some(&self.0) } else { self.0.link.handlers().state(wanted) }
     }
 }
 
@@ -33,7 +33,7 @@ impl Peer for Host {
         Ok(())
     }
 
-    /// Whether a handler may run was asked when it was looked up.
+    /// Whether it may run was asked when it was looked up.
     fn admit(&self, _: usize) -> Result<(), ErrorObject> {
         Ok(())
     }

@@ -23,7 +23,7 @@ use crate::{
 /// How many answers to the server's own requests may wait for the socket.
 const REPLIES: usize = 256;
 
-/// An ack may be of any size.
+/// An answer may be of any size.
 const ANY_SIZE: Budget = Budget::One(usize::MAX);
 
 /// The reader's end of a connection: takes each text to where it belongs.
@@ -81,9 +81,26 @@ impl Incoming {
         Entry::Ended(None)
     }
 
-    /// What the server asks of this side, or tells it. Handlers start here, in the order in which the events come;
-    /// those that wait go on beside the reader.
+    /// What the server asks of this side, or tells it. Methods and handlers start here, in the order in which calls and
+    /// events come; those that wait go on beside the reader.
     fn request(&self, request: Request<'_>) -> Entry {
+        match self.shared.handlers.method(&request.method) {
+            Some(method) => self.call(Target::Method(method), request),
+            None => self.event(request),
+        }
+    }
+
+    fn call(&self, method: Target<'_>, request: Request<'_>) -> Entry {
+        if !method.is_control()
+            && let Err(error) = self.shared.in_flight.admit(size(request.params))
+        {
+            return Entry::Ended(request.id.map(|id| error_text(&id, &error)));
+        }
+        let Some(client) = self.client.upgrade() else { return Entry::Ended(None) };
+        begin(method, request, &Arc::new(Host(client)), None, &ANY_SIZE, &self.metrics)
+    }
+
+    fn event(&self, request: Request<'_>) -> Entry {
         // Before the look-up: a handler of one event is not spent on one that it may not handle.
         let admit = || self.shared.in_flight.admit(size(request.params));
         let Some(takers) = self.shared.handlers.find(&request.method, admit) else { return not_handled(&request) };
@@ -181,6 +198,6 @@ fn not_handled(request: &Request<'_>) -> Entry {
         }
         return Entry::Ended(None);
     };
-    let message = format!("method `{method}` not found: this client has no handler for it");
+    let message = format!("method `{method}` not found: this client has neither a method nor a handler of that name");
     Entry::Ended(Some(error_text(id, &ErrorObject::with_code(ErrorCode::MethodNotFound, message))))
 }

@@ -8,6 +8,7 @@
 //! | `pending.rs` | the calls that wait for their answers |
 //! | `incoming.rs` | what the server sends, and where it goes |
 //! | `handlers.rs`, `handler.rs`, `host.rs` | the handlers of events by name, what one is, and what runs them |
+//! | `served.rs` | the methods that the server may call |
 //! | `stream.rs` | an event as a stream |
 //! | `link.rs`, `ending.rs` | the connection's task, and how it ends |
 //! | `raw.rs` | a connection without JSON-RPC |
@@ -25,6 +26,7 @@ mod known;
 mod link;
 mod pending;
 pub(crate) mod raw;
+mod served;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -100,10 +102,10 @@ impl Client {
         transport: impl Transport,
         known: Known,
         timeout: Duration,
-        handlers: Vec<Given>,
+        handlers: Arc<Handlers>,
         max_in_flight: usize,
     ) -> Self {
-        let (link, queue) = Link::new(Handlers::new(handlers), max_in_flight);
+        let (link, queue) = Link::new(handlers, max_in_flight);
         let client = Self { link: Arc::new(link), known: Arc::new(known), timeout };
         // Last, so that the first event finds a client.
         client.link.run(transport, queue, client.downgrade());
