@@ -34,4 +34,5 @@ mod serving;
 mod spans;
 mod spec;
 mod support;
+mod testing;
 mod tls;

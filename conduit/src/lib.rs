@@ -31,6 +31,7 @@
 //! - [`OpenRpc`] and [`MethodDescription`] are what a server tells of itself.
 //! - [`Client`] is the other end; any JSON-RPC 2.0 client of any language is one too.
 //! - [`metrics`] lists what a server counts, and the spans of its traces.
+//! - [`testing`] is for tests: a client of a server without a port, in paused time if you like.
 //! - [`raw`] is plain WebSocket, beside JSON-RPC or without it.
 //! - [`protocol`] is JSON-RPC 2.0 as types.
 //!
@@ -145,6 +146,8 @@ mod server;
 mod session;
 #[cfg(feature = "server")]
 mod startup;
+#[cfg(all(feature = "client", feature = "server"))]
+pub mod testing;
 #[cfg(feature = "server")]
 mod throttle;
 #[cfg(feature = "server")]

@@ -9,7 +9,7 @@ use super::{
     handlers::{Given, Handlers, Kind},
     known::Known,
     served::Offer,
-    transport::{self, Target, WebSocket},
+    transport::{self, Pipe, Target, WebSocket},
 };
 use crate::{
     error::{Error, ErrorKind, Result, VersionMismatch},
@@ -36,6 +36,8 @@ use crate::{
 #[derive(Clone)]
 pub struct Connect {
     url: String,
+    /// The way there, if it is none of the network.
+    pipe: Option<Pipe>,
     password: Option<String>,
     version: Option<String>,
     minimum_version: Option<String>,
@@ -55,6 +57,7 @@ impl Connect {
     pub(super) fn new(url: String) -> Self {
         Self {
             url,
+            pipe: None,
             password: None,
             version: None,
             minimum_version: None,
@@ -69,6 +72,12 @@ impl Connect {
             trust_server: false,
             offer: Offer::default(),
         }
+    }
+
+    /// A connection to a server of the same program. Its URL is for messages and for the request.
+    #[cfg(feature = "server")]
+    pub(crate) fn over(pipe: Pipe) -> Self {
+        Self { pipe: Some(pipe), ..Self::new("ws://in-memory".into()) }
     }
 
     /// The password of the server, sent as `Authorization: Bearer`; visible ASCII. None by default.
@@ -228,6 +237,7 @@ impl Connect {
             self.root_certificate.as_deref(),
             self.max_message_size,
         )?;
+        let target = target.over(self.pipe.clone());
         let (transport, version) = match tokio::time::timeout(self.connect_timeout, transport::connect(&target)).await {
             Ok(connected) => connected?,
             Err(_) => {

@@ -42,6 +42,8 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
+#[cfg(feature = "server")]
+pub(crate) use self::transport::{ByteStream, Pipe};
 pub use self::{
     batch::{Answers, Batch, Entry},
     call::PendingCall,

@@ -1,5 +1,6 @@
 //! A WebSocket as a stream and a sink of texts: the only place of the client that knows what carries them.
 
+mod carrier;
 mod handshake;
 #[cfg_attr(not(feature = "tls"), path = "transport/no_tls.rs")]
 mod tls;
@@ -12,7 +13,6 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
@@ -20,10 +20,12 @@ use tokio_tungstenite::{
         protocol::{CloseFrame, WebSocketConfig},
     },
 };
-use tokio_util::either::Either;
 
+#[cfg(feature = "server")]
+pub(crate) use self::carrier::ByteStream;
+use self::carrier::Carrier;
+pub(crate) use self::carrier::Pipe;
 pub(super) use self::handshake::Target;
-use self::tls::TlsStream;
 use crate::{
     close::{self, CloseCode, Disconnected},
     error::Result,
@@ -71,13 +73,7 @@ const WRITE_BUFFER: usize = 64 * 1024;
 
 /// Connects and logs in. Beside the connection, the version that the server told, if it told one.
 pub(super) async fn connect(target: &Target) -> Result<(WebSocket, Option<String>)> {
-    let socket = TcpStream::connect(target.address()).await.map_err(|error| target.unreachable(error))?;
-    // Small messages leave at once, not when the last one was acknowledged.
-    socket.set_nodelay(true).map_err(|error| target.unreachable(error))?;
-    let socket = match target.tls() {
-        None => Either::Left(socket),
-        Some(tls) => Either::Right(tls.connect(socket).await.map_err(|why| target.insecure(&why))?),
-    };
+    let socket = carrier::open(target).await?;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
@@ -89,8 +85,8 @@ pub(super) async fn connect(target: &Target) -> Result<(WebSocket, Option<String
     }
 }
 
-/// A WebSocket over TCP, with TLS or without.
-pub(super) struct WebSocket(WebSocketStream<Either<TcpStream, TlsStream>>);
+/// A WebSocket over what carries it.
+pub(super) struct WebSocket(WebSocketStream<Carrier>);
 
 impl Stream for WebSocket {
     type Item = Result<Frame, Lost>;

@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
@@ -91,6 +91,18 @@ async fn serve_connection(server: Server, router: Router, stream: TcpStream, pee
     }
 }
 
+/// Serves a connection that came on no socket, in a task that the server's stop waits for.
+pub(crate) fn serve_stream(server: &Server, stream: impl Stream) {
+    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let (router, idle, this) = (super::router(server.clone()), server.0.idle_sockets.add(), server.clone());
+    server.0.sessions.spawn(async move {
+        tokio::select! {
+            () = serve_http(&this, router, stream, peer, idle) => {}
+            () = this.0.terms.kill.cancelled() => {}
+        }
+    });
+}
+
 async fn shake_hands(server: &Server, tls: &Tls, stream: TcpStream, idle: &Idle) -> Result<impl Stream, String> {
     let Inner { config, shutdown, .. } = &*server.0;
     tokio::select! {
@@ -106,7 +118,7 @@ async fn shake_hands(server: &Server, tls: &Tls, stream: TcpStream, idle: &Idle)
 const CROWDED: &str = "there are more than `max_idle_sockets`";
 
 /// What bytes come and go on.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 

@@ -32,6 +32,8 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 
+#[cfg(feature = "client")]
+pub(crate) use self::listen::serve_stream;
 pub(crate) use self::{idle::IdleSockets, listen::serve, tls::Tls};
 use crate::{
     handshake::{Handshake, Headers, VERSION_HEADER},

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::{
     http::{HeaderName, HeaderValue, StatusCode, Uri, header::AUTHORIZATION},
 };
 
-use super::tls::Tls;
+use super::{carrier::Pipe, tls::Tls};
 use crate::{
     error::{Error, ErrorKind, Result, VersionMismatch},
     handshake::VERSION_HEADER,
@@ -21,6 +21,7 @@ pub(in crate::client) struct Target {
     url: Uri,
     request: Request,
     tls: Option<Tls>,
+    pipe: Option<Pipe>,
     max_message_size: usize,
 }
 
@@ -42,7 +43,7 @@ impl Target {
             request.headers_mut().insert(name, value);
         }
         let tls = tls(&url, root_certificate)?;
-        Ok(Self { url, request, tls, max_message_size })
+        Ok(Self { url, request, tls, pipe: None, max_message_size })
     }
 
     /// Host and port, to be resolved.
@@ -54,6 +55,15 @@ impl Target {
     /// What secures the connection, of a `wss://` URL.
     pub(super) fn tls(&self) -> Option<&Tls> {
         self.tls.as_ref()
+    }
+
+    /// The same server, by a pipe, if there is one.
+    pub(in crate::client) fn over(self, pipe: Option<Pipe>) -> Self {
+        Self { pipe, ..self }
+    }
+
+    pub(super) fn pipe(&self) -> Option<&Pipe> {
+        self.pipe.as_ref()
     }
 
     pub(super) fn request(&self) -> Request {
