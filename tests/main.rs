@@ -9,6 +9,7 @@ mod checked;
 mod client;
 mod client_events;
 mod client_methods;
+mod deadlines;
 mod discovery;
 mod envelope;
 mod events;

@@ -55,6 +55,8 @@ fn seeds() -> Vec<String> {
 const MEMBERS: &[&str] = &[
     r#""jsonrpc":"2.0","#,
     r#""jsonrpc":"1.0","#,
+    r#""timeout_ms":250,"#,
+    r#""timeout_ms":"1s","#,
     r#""method":"m","#,
     r#""params":[1],"#,
     r#""params":{},"#,

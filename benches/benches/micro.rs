@@ -48,6 +48,8 @@ const CONNECTIONS: usize = 100;
 fn parsing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("parse");
     group.bench_function("one", |bencher| bencher.iter(|| parse(black_box(ADD))));
+    let timed = ADD.replace("\"id\":", "\"timeout_ms\":5000,\"id\":");
+    group.bench_function("one_with_timeout", |bencher| bencher.iter(|| parse(black_box(&timed))));
     let batch = format!("[{}]", vec![ADD; 50].join(","));
     group.throughput(Throughput::Elements(50));
     group.bench_function("batch_of_50", |bencher| bencher.iter(|| parse(black_box(&batch))));

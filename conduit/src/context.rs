@@ -92,7 +92,8 @@ impl Call {
         &self.0.method
     }
 
-    /// When the call is given up, if it has a time limit.
+    /// When the call is given up, if it has a time limit: that of the method, or of the server, or the caller's where
+    /// the caller waits for less and says so.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.0.deadline

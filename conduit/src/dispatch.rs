@@ -194,7 +194,8 @@ impl Dispatcher {
     }
 }
 
-/// Starts what a request names, and polls it once. `call_timeout` is the limit of what sets itself none.
+/// Starts what a request names, and polls it once. `call_timeout` is the limit of what sets itself none; a caller that
+/// waits for less sets its own.
 pub(crate) fn begin<P: Peer + 'static>(
     target: Target<'_>,
     request: Request<'_>,
@@ -203,7 +204,8 @@ pub(crate) fn begin<P: Peer + 'static>(
     budget: &Budget,
     metrics: &Arc<CallMetrics>,
 ) -> Entry {
-    let deadline = target.timeout().or(call_timeout).and_then(|limit| Instant::now().checked_add(limit));
+    let limits = [target.timeout().or(call_timeout), request.timeout];
+    let deadline = limits.into_iter().flatten().min().and_then(|limit| Instant::now().checked_add(limit));
     let lender: Arc<dyn Lend> = Arc::<P>::clone(peer);
     let call = Call::new(request.id, target.name(&request.method), deadline.map(Instant::into_std), lender);
     let watch = Watch::new(&call, metrics);

@@ -50,6 +50,10 @@ fn check_request(request: &Request<'_>, text: &str) {
         assert_eq!(value["id"].as_str(), request.id.as_ref().and_then(Id::as_str));
         let params = request.params.map(|params| serde_json::from_str::<Value>(params).expect("a part of JSON"));
         assert_eq!(value.get("params").filter(|params| !params.is_null()), params.as_ref());
+        let told = value.get("timeout_ms").and_then(Value::as_f64);
+        assert_eq!(told.is_some(), request.timeout.is_some());
+        let exact = told.zip(request.timeout).filter(|(told, _)| told.fract() == 0.0 && *told < 1e12);
+        assert!(exact.is_none_or(|(told, timeout)| told == timeout.as_secs_f64() * 1e3), "{exact:?}");
     }
     if let Some(params) = request.params {
         assert!(params.starts_with(['{', '[']));

@@ -1,6 +1,6 @@
 //! One incoming text: a message, a batch of messages, or what is wrong with it.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::{
     Deserialize, Deserializer,
@@ -214,6 +214,7 @@ struct Envelope<'a> {
     id: Option<&'a RawValue>,
     result: Option<&'a RawValue>,
     error: Option<&'a RawValue>,
+    timeout_ms: Option<&'a RawValue>,
     /// A member that stands there twice. Which of the two counts would be a guess, so neither does.
     twice: Option<&'static str>,
     /// Whether the name of a member holds what names are not looked at for when they are read as bytes.
@@ -267,7 +268,8 @@ impl<'a> Envelope<'a> {
             }
             params => params.map(RawValue::get),
         };
-        Ok(Request { method: name, params, id: self.id.is_some().then_some(id) })
+        let timeout = self.timeout_ms.map_or(Ok(None), milliseconds).map_err(|why| no_message(id.clone(), why))?;
+        Ok(Request { method: name, params, id: self.id.is_some().then_some(id), timeout })
     }
 
     fn into_response(self, id: Id) -> Result<Response<'a>, Invalid> {
@@ -289,6 +291,18 @@ fn string<'a>(raw: &'a RawValue) -> Option<Cow<'a, str>> {
         return serde_json::from_str(raw.get()).ok().map(Cow::Owned);
     }
     Some(Cow::Borrowed(inner))
+}
+
+/// How long a caller waits, or why that is no time.
+fn milliseconds(raw: &RawValue) -> Result<Option<Duration>, String> {
+    match serde_json::from_str::<Option<f64>>(raw.get()) {
+        Ok(None) => Ok(None),
+        Ok(Some(time)) if time >= 0.0 => Ok(Some(Duration::try_from_secs_f64(time / 1e3).unwrap_or(Duration::MAX))),
+        _ => {
+            let seen = shortened(raw.get());
+            Err(format!("`timeout_ms` must be a number of milliseconds that is not negative, not {seen}"))
+        }
+    }
 }
 
 fn kind(raw: &RawValue) -> &'static str {
@@ -337,6 +351,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
                 Member::Id => (&mut envelope.id, "id"),
                 Member::Result => (&mut envelope.result, "result"),
                 Member::Error => (&mut envelope.error, "error"),
+                Member::TimeoutMs => (&mut envelope.timeout_ms, "timeout_ms"),
                 Member::Other { in_doubt } => {
                     envelope.is_text_in_doubt |= in_doubt;
                     map.next_value::<IgnoredAny>()?;
@@ -359,6 +374,7 @@ enum Member {
     Id,
     Result,
     Error,
+    TimeoutMs,
     Other { in_doubt: bool },
 }
 
@@ -386,6 +402,7 @@ impl Visitor<'_> for MemberVisitor {
             b"id" => Member::Id,
             b"result" => Member::Result,
             b"error" => Member::Error,
+            b"timeout_ms" => Member::TimeoutMs,
             // A control character is no JSON unless it was escaped, which the bytes do not tell.
             name => Member::Other { in_doubt: name.iter().any(u8::is_ascii_control) },
         })
@@ -406,6 +423,27 @@ mod tests {
             Incoming::Single(Err(invalid)) => (invalid.error.code(), invalid.id.to_string()),
             other => panic!("{text} was taken: {other:?}"),
         }
+    }
+
+    #[test]
+    fn the_time_that_a_caller_waits_is_a_number_of_milliseconds() {
+        let request = |time: &str| format!(r#"{{"jsonrpc":"2.0","method":"m","timeout_ms":{time},"id":1}}"#);
+        for (time, wanted) in [
+            ("250", Some(Duration::from_millis(250))),
+            ("0", Some(Duration::ZERO)),
+            ("0.5", Some(Duration::from_micros(500))),
+            ("1e3", Some(Duration::from_secs(1))),
+            ("1e300", Some(Duration::MAX)),
+            ("null", None),
+        ] {
+            let text = request(time);
+            let Incoming::Single(Ok(Message::Request(request))) = parse(&text) else { panic!("not a request: {time}") };
+            assert_eq!(request.timeout, wanted, "{time}");
+        }
+        for time in ["-1", "\"1s\"", "true", "[1]", "1e400"] {
+            assert_eq!(refusal(&request(time)), (-32600, "1".to_owned()), "{time}");
+        }
+        assert_eq!(refusal(&request("1,\"timeout_ms\":1")).0, -32600);
     }
 
     #[test]

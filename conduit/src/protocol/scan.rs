@@ -4,7 +4,7 @@
 //! nothing about: escapes in names, unusual ids, members given twice, answers, and all that is wrong are for `parse.rs`,
 //! which takes three to four times as long and knows what to say.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use super::{Id, Limits, Request};
 
@@ -59,7 +59,7 @@ impl<'a> Scanner<'a> {
             return None;
         }
         self.expect(b'{')?;
-        let (mut is_2_0, mut method, mut params, mut id) = (false, None, None, None);
+        let (mut is_2_0, mut method, mut params, mut id, mut timeout) = (false, None, None, None, None);
         loop {
             let name = self.plain_string()?;
             self.expect(b':')?;
@@ -72,6 +72,7 @@ impl<'a> Scanner<'a> {
                 "method" => method.replace(self.plain_string()?).is_some(),
                 "params" => params.replace(self.structured(depth)?).is_some(),
                 "id" => id.replace(self.id()?).is_some(),
+                "timeout_ms" => timeout.replace(self.milliseconds()?).is_some(),
                 "result" | "error" => return None,
                 _ => {
                     self.value(depth)?;
@@ -87,7 +88,7 @@ impl<'a> Scanner<'a> {
                 _ => return None,
             }
         }
-        is_2_0.then_some(Request { method: Cow::Borrowed(method?), params, id })
+        is_2_0.then_some(Request { method: Cow::Borrowed(method?), params, id, timeout })
     }
 
     /// The next byte that is no space, stepped over.
@@ -148,6 +149,13 @@ impl<'a> Scanner<'a> {
             }
             _ => None,
         }
+    }
+
+    fn milliseconds(&mut self) -> Option<Duration> {
+        let first = self.token()?;
+        let start = self.at - 1;
+        self.number(first)?;
+        self.since(start)?.parse().ok().map(Duration::from_millis)
     }
 
     /// Steps over a value inside of `depth` arrays and objects.
@@ -311,7 +319,7 @@ mod tests {
 
     /// A request that is taken, as its text and its parts: `None` where the scanner leaves it.
     fn scanned(text: &str) -> Option<(String, Option<String>, Option<Id>)> {
-        let Request { method, params, id } = request(text, &LIMITS)?;
+        let Request { method, params, id, .. } = request(text, &LIMITS)?;
         Some((method.into_owned(), params.map(ToOwned::to_owned), id))
     }
 
@@ -325,6 +333,18 @@ mod tests {
         let (_, params, id) =
             taken(r#"{"jsonrpc":"2.0","method":"m","params":["\u00e9\n",[],{},true,false,null,0],"trace":{"a":[1]}}"#);
         assert_eq!((params.as_deref(), id), (Some(r#"["\u00e9\n",[],{},true,false,null,0]"#), None));
+    }
+
+    #[test]
+    fn the_time_that_a_caller_waits_is_read() {
+        let timeout = |timeout: &str| {
+            let text = format!(r#"{{"jsonrpc":"2.0","method":"m","timeout_ms": {timeout} ,"id":1}}"#);
+            request(&text, &LIMITS).map(|request| request.timeout)
+        };
+        assert_eq!(timeout("1500"), Some(Some(Duration::from_millis(1500))));
+        for unusual in ["1.5", "-1", "1e3", "null", "\"1\"", "01", "18446744073709551616", "1,\"timeout_ms\":1"] {
+            assert_eq!(timeout(unusual), None, "{unusual}");
+        }
     }
 
     #[test]
