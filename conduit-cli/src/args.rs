@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Call(Call),
     Listen(Listen),
     Send(Send),
+    Repl(Repl),
+    Bench(Bench),
     Openrpc(Openrpc),
     Serve(Serve),
     Completions(Completions),
@@ -135,6 +137,56 @@ pub(crate) struct Send {
     pub(crate) no_ack: bool,
 }
 
+/// Call methods and hear events in a shell of its own, with completion and history
+///
+/// `:help` says what can be typed. Lines from a pipe are run one after the other, up to the first that fails.
+#[derive(Debug, Args)]
+pub(crate) struct Repl {
+    #[command(flatten)]
+    pub(crate) server: Server,
+
+    /// Where the history is kept, instead of the directory for the state of programs
+    #[arg(long, env = "CONDUIT_HISTORY", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) history: Option<PathBuf>,
+}
+
+/// Measure how many calls of a method a server answers, and how fast
+///
+/// The method is called once before, to see that it can be. Ctrl-C ends the measurement, and shows what came of it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  conduit bench :8080 add a=2 b=3
+  conduit bench :8080 add a=2 b=3 --connections 50 --in-flight 10 --duration 30s
+  conduit bench :8080 echo value=x --count 100000 --json")]
+pub(crate) struct Bench {
+    #[command(flatten)]
+    pub(crate) server: Server,
+
+    /// The method
+    pub(crate) method: String,
+
+    /// Its arguments, as `conduit call` takes them
+    #[arg(value_name = "ARGUMENT", allow_negative_numbers = true)]
+    pub(crate) arguments: Vec<String>,
+
+    /// How many connections to call on
+    #[arg(long, short, default_value = "1", value_parser = at_least_one, value_name = "N")]
+    pub(crate) connections: usize,
+
+    /// How many calls to keep running on each connection
+    #[arg(long, short, default_value = "16", value_parser = at_least_one, value_name = "N")]
+    pub(crate) in_flight: usize,
+
+    /// How long to measure, such as 500ms, 30s or 5m
+    #[arg(long, short, default_value = "10s", value_parser = duration, value_name = "TIME")]
+    pub(crate) duration: Duration,
+
+    /// Measure so many calls, however long that takes
+    #[arg(long, short = 'n', value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+}
+
 /// Print the server's OpenRPC document
 #[derive(Debug, Args)]
 pub(crate) struct Openrpc {
@@ -206,6 +258,14 @@ fn duration(text: &str) -> Result<Duration, String> {
         Ok(Duration::ZERO) => Err("wanted more than no time".into()),
         Ok(duration) => Ok(duration),
         Err(error) => Err(format!("{error}; write 500ms, 30s or 5m")),
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("wanted 1 or more".into()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -1,11 +1,13 @@
 //! The subcommands.
 
+mod bench;
 mod call;
 mod completions;
 mod describe;
 mod list;
 mod listen;
 mod openrpc;
+mod repl;
 mod send;
 mod serve;
 
@@ -23,6 +25,8 @@ pub(crate) async fn run(command: Command, output: Output) -> Result {
         Command::Call(args) => interruptible(call::run(args, output)).await,
         Command::Listen(args) => listen::run(args, output).await,
         Command::Send(args) => interruptible(send::run(args, output)).await,
+        Command::Repl(args) => repl::run(args, output).await,
+        Command::Bench(args) => bench::run(args, output).await,
         Command::Openrpc(args) => interruptible(openrpc::run(args, output)).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Completions(args) => completions::run(&args),

@@ -63,6 +63,11 @@ pub(crate) fn set_colors(choice: anstream::ColorChoice) {
     choice.write_global();
 }
 
+/// Whether standard output has colours.
+pub(crate) fn has_colors() -> bool {
+    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
 /// Styles of what is shown.
 pub(crate) mod style {
     use anstyle::{AnsiColor, Style};

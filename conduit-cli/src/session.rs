@@ -4,7 +4,6 @@ use conduit::{Client, Connect, ErrorCode, ErrorKind};
 use serde_json::value::RawValue;
 
 use crate::{
-    address::Address,
     api::Api,
     args::Server,
     arguments::Arguments,
@@ -21,7 +20,8 @@ pub(crate) struct Session {
     pub(crate) api: Api,
     /// The OpenRPC document as it came; `None` when the server told nothing of itself.
     pub(crate) document: Option<Box<RawValue>>,
-    pub(crate) address: Address,
+    /// Which server it is, with the token that was asked for.
+    pub(crate) server: Server,
 }
 
 /// Whether a command can do without a login.
@@ -46,31 +46,31 @@ impl Session {
         login: Login,
         settings: impl Fn(Connect) -> Connect,
     ) -> Result<Self> {
-        let mut given = server.token.clone();
-        let mut attempts = if given.is_none() && output::is_interactive() { ATTEMPTS } else { 0 };
+        let mut server = server.clone();
+        let mut attempts = if server.token.is_none() && output::is_interactive() { ATTEMPTS } else { 0 };
         loop {
-            let failure = match attempt(server, given.as_deref(), &settings).await {
+            let failure = match attempt(&server, &settings).await {
                 Ok(session) => return Ok(session),
                 Err(Refusal { failure, client: Some(client) }) if attempts == 0 && login == Login::Optional => {
                     drop(failure);
-                    return Ok(Self::unseen(client, server));
+                    return Ok(Self::unseen(client, &server));
                 }
                 Err(Refusal { failure, .. }) => failure,
             };
             if failure.exit() != Exit::Login || attempts == 0 {
                 return Err(failure);
             }
-            if given.is_some() {
+            if server.token.is_some() {
                 failure.report(false);
             }
-            given = Some(token::ask(server.url.as_str()).await?);
+            server.token = Some(token::ask(server.url.as_str()).await?);
             attempts -= 1;
         }
     }
 
     /// A session with a server that told nothing of itself.
     fn unseen(client: Client, server: &Server) -> Self {
-        Self { client, api: Api::default(), document: None, address: server.url.clone() }
+        Self { client, api: Api::default(), document: None, server: server.clone() }
     }
 
     /// What the server tells of itself.
@@ -78,7 +78,7 @@ impl Session {
         match &self.document {
             Some(document) => Ok(document),
             None => {
-                let message = format!("{} does not say what it can do: it has no `rpc.discover`", self.address);
+                let message = format!("{} does not say what it can do: it has no `rpc.discover`", self.server.url);
                 Err(Failure::new(Exit::Refused, message).help("`conduit call` calls its methods unseen"))
             }
         }
@@ -120,7 +120,7 @@ impl Session {
                     Some(faults) => failure.faults(faults),
                     None => failure,
                 };
-                failure.help(format!("`conduit describe {} {name}` shows what it takes", self.address))
+                failure.help(format!("`conduit describe {} {name}` shows what it takes", self.server.url))
             }
             Some(ErrorCode::Unauthorized) => no_token(failure),
             _ => failure,
@@ -139,20 +139,16 @@ struct Refusal {
     client: Option<Client>,
 }
 
-async fn attempt(
-    server: &Server,
-    token: Option<&str>,
-    settings: impl Fn(Connect) -> Connect,
-) -> Result<Session, Refusal> {
-    let client = settings(connect(server, token)).await.map_err(|error| {
+async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Result<Session, Refusal> {
+    let client = settings(connect(server)).await.map_err(|error| {
         let is_login = error.kind() == ErrorKind::Unauthorized;
-        let refused = login_refused(&error, server, token);
+        let refused = login_refused(&error, server);
         Refusal { failure: if is_login { refused } else { error.into() }, client: None }
     })?;
     match client.call::<Box<RawValue>>("rpc.discover", ()).await {
         Ok(document) => {
             let api = Api::new(serde_json::from_str(document.get()).unwrap_or_default());
-            Ok(Session { client, api, document: Some(document), address: server.url.clone() })
+            Ok(Session { client, api, document: Some(document), server: server.clone() })
         }
         Err(error) => match error.code().and_then(ErrorCode::from_code) {
             // A server of another kind.
@@ -166,10 +162,11 @@ async fn attempt(
     }
 }
 
-fn connect(server: &Server, token: Option<&str>) -> Connect {
+/// A connection that is not made yet, to the server that was asked for.
+pub(crate) fn connect(server: &Server) -> Connect {
     let mut connect =
         Client::connect(server.url.as_str()).timeout(server.timeout).connect_timeout(server.connect_timeout);
-    if let Some(token) = token {
+    if let Some(token) = &server.token {
         connect = connect.password(token);
     }
     if let Some(file) = &server.root_certificate {
@@ -181,10 +178,10 @@ fn connect(server: &Server, token: Option<&str>) -> Connect {
     connect
 }
 
-fn login_refused(error: &conduit::Error, server: &Server, token: Option<&str>) -> Failure {
+fn login_refused(error: &conduit::Error, server: &Server) -> Failure {
     let why = error.object().map_or("the token is not the server's", |refusal| refusal.message());
     let failure = Failure::new(Exit::Login, format!("{} refused the login: {why}", server.url));
-    match token {
+    match server.token {
         Some(_) => failure,
         None => no_token(failure),
     }

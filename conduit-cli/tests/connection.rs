@@ -39,13 +39,15 @@ pub(crate) async fn bare_server() -> String {
 }
 
 /// Every command that connects, as somebody would write it.
-const COMMANDS: [&[&str]; 6] = [
+const COMMANDS: [&[&str]; 8] = [
     &["list", "URL"],
     &["describe", "URL", "add"],
     &["call", "URL", "add", "a=1", "b=2"],
     &["listen", "URL", "chat"],
     &["send", "URL", "chat", "text=hello"],
     &["openrpc", "URL"],
+    &["bench", "URL", "add", "a=1", "b=2"],
+    &["repl", "URL"],
 ];
 
 fn with_url<'a>(command: &[&'a str], url: &'a str) -> Vec<&'a str> {

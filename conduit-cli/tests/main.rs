@@ -1,5 +1,6 @@
 //! The command line, as its users drive it: the program against real servers.
 
+mod bench;
 mod call;
 mod connection;
 mod describe;
@@ -7,5 +8,7 @@ mod docs;
 mod events;
 mod help;
 mod list;
+mod repl;
 mod serve;
 mod support;
+mod terminal;

@@ -25,7 +25,7 @@ pub(crate) async fn run(args: Describe, output: Output) -> Result {
     let entry = session.api.entry(&args.name)?;
     match output.json {
         true => output.json(&json(&session.api, entry))?,
-        false => output::text(&text(&session.api, entry, &session.address))?,
+        false => output::text(&text(&session.api, entry, &session.server.url))?,
     }
     session.close().await;
     Ok(())

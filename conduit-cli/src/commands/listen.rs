@@ -11,7 +11,8 @@ use std::{
 };
 
 use conduit::Connect;
-use serde_json::{json, value::RawValue};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -32,7 +33,7 @@ const QUEUE: usize = 10_000;
 pub(crate) async fn run(args: Listen, output: Output) -> Result {
     let (feed, mut inbox) = inbox();
     let session = Session::open_with(&args.server, Login::Needed, |connect| feed.of(connect, &args.events)).await?;
-    inform_unless(output.json, || format!("listening to {}; Ctrl-C ends it", session.address));
+    inform_unless(output.json, || format!("listening to {}; Ctrl-C ends it", session.server.url));
     let mut left = args.count.unwrap_or(u64::MAX);
     let ended = loop {
         if left == 0 {
@@ -41,8 +42,8 @@ pub(crate) async fn run(args: Listen, output: Output) -> Result {
         tokio::select! {
             // What came before the connection closed is written.
             biased;
-            event = inbox.events.recv() => {
-                write(&event.expect("the feed is kept"), output)?;
+            event = inbox.next() => {
+                output::line(&event.expect("the feed is kept").line(output))?;
                 left -= 1;
             }
             end = session.client.closed() => {
@@ -64,25 +65,25 @@ fn inform_unless(is_json: bool, message: impl FnOnce() -> String) {
 }
 
 /// An event that came.
+#[derive(Serialize)]
 pub(crate) struct Event {
+    #[serde(rename = "event")]
     pub(crate) name: String,
+    #[serde(rename = "data")]
     pub(crate) payload: Box<RawValue>,
 }
 
 impl Event {
-    /// The event on one line, for people.
-    pub(crate) fn text(&self) -> String {
-        let name = paint(style::NAME, &output::safe(&self.name));
-        format!("{name} {}", pretty::colored_line(self.payload.get()))
+    /// The event on one line: for scripts, or with the time for people.
+    pub(crate) fn line(&self, output: Output) -> String {
+        let Self { name, payload } = self;
+        if output.json {
+            return pretty::compact(&serde_json::to_string(self).expect("a name and JSON are JSON"));
+        }
+        let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        let name = paint(style::NAME, &output::safe(name));
+        format!("{} {name} {}", paint(style::FAINT, &time), pretty::colored_line(payload.get()))
     }
-}
-
-fn write(event: &Event, output: Output) -> Result {
-    if output.json {
-        return output.json(&json!({ "event": event.name, "data": event.payload }));
-    }
-    let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
-    output::line(&format!("{} {}", paint(style::FAINT, &time), event.text()))
 }
 
 /// What handlers of events fill.
@@ -94,7 +95,7 @@ pub(crate) struct Feed {
 
 /// Where events wait to be written.
 pub(crate) struct Inbox {
-    pub(crate) events: mpsc::Receiver<Event>,
+    events: mpsc::Receiver<Event>,
     missed: Arc<AtomicU64>,
 }
 
@@ -126,8 +127,15 @@ impl Feed {
 }
 
 impl Inbox {
+    /// The next event; `None` when no feed is left.
+    ///
+    /// Dropping the future loses nothing.
+    pub(crate) async fn next(&mut self) -> Option<Event> {
+        self.events.recv().await
+    }
+
     /// Says how many events were dropped since it was said last.
-    fn tell_missed(&self) {
+    pub(crate) fn tell_missed(&self) {
         match self.missed.swap(0, Ordering::Relaxed) {
             0 => {}
             missed => warn(format!("{missed} events were dropped: the output is read more slowly than they come")),

@@ -1,6 +1,12 @@
 //! A server to try the program against, and the program.
 
-use std::{process::Stdio, time::Duration};
+pub(crate) mod terminal;
+
+use std::{
+    process::Stdio,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use conduit::{Connection, Event, RpcError, RunningServer, Server, ServerBuilder, methods, on, rpc};
 use schemars::JsonSchema;
@@ -91,6 +97,35 @@ async fn leave(client: &Connection) {
     std::future::pending().await
 }
 
+#[derive(Debug, thiserror::Error, RpcError)]
+#[error("it was called before")]
+#[rpc(code = 410)]
+struct Gone;
+
+/// How often methods were called that tell the first call from others.
+#[derive(Default)]
+struct Calls(AtomicU64);
+
+impl Calls {
+    fn is_first(&self) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed) == 0
+    }
+}
+
+/// Answer one call.
+#[rpc]
+async fn once(calls: &Calls) -> Result<(), Gone> {
+    if calls.is_first() { Ok(()) } else { Err(Gone) }
+}
+
+/// Answer one call, and end the connection at the next.
+#[rpc]
+async fn second(client: &Connection, calls: &Calls) {
+    if !calls.is_first() {
+        client.disconnect(4100, "enough");
+    }
+}
+
 /// Say something.
 #[derive(Serialize, Deserialize, JsonSchema, Event)]
 #[event("chat")]
@@ -114,8 +149,8 @@ async fn count(client: &Connection, n: u64) {
 
 /// The settings of a server with all of this.
 pub(crate) fn builder() -> ServerBuilder {
-    let methods = methods![add, create_user, echo, ping, hang, leave, chat, count];
-    Server::builder().host("127.0.0.1").port(0).explicit().methods(methods)
+    let methods = methods![add, create_user, echo, ping, hang, leave, once, second, chat, count];
+    Server::builder().host("127.0.0.1").port(0).explicit().methods(methods).state(Calls::default())
 }
 
 /// A server without login.

@@ -1,0 +1,175 @@
+//! The calls that are measured.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use conduit::{Client, ErrorKind};
+use futures_util::future::join_all;
+use hdrhistogram::Histogram;
+use serde_json::value::RawValue;
+
+use super::REDRAWN;
+
+/// What to call, and how long.
+pub(super) struct Load {
+    pub(super) clients: Vec<Client>,
+    pub(super) method: Arc<str>,
+    pub(super) params: Option<Arc<RawValue>>,
+    pub(super) until: Until,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Until {
+    Count(u64),
+    Time(Duration),
+}
+
+/// How far it is.
+pub(super) struct Progress {
+    pub(super) calls: u64,
+    pub(super) elapsed: Duration,
+    pub(super) until: Until,
+}
+
+/// What came out.
+pub(super) struct Measured {
+    /// Of answers that are no errors, in nanoseconds.
+    pub(super) latency: Histogram<u64>,
+    pub(super) errors: BTreeMap<String, u64>,
+    pub(super) elapsed: Duration,
+    /// How a connection ended, if one did.
+    pub(super) lost: Option<String>,
+    pub(super) is_interrupted: bool,
+}
+
+/// What the callers share.
+struct Shared {
+    method: Arc<str>,
+    params: Option<Arc<RawValue>>,
+    until: Until,
+    start: Instant,
+    started: AtomicU64,
+    done: AtomicU64,
+    is_over: AtomicBool,
+    lost: Mutex<Option<String>>,
+}
+
+/// Different errors that are told apart.
+const ERRORS: usize = 20;
+
+impl Load {
+    /// Keeps `in_flight` calls running on each connection, up to the end or Ctrl-C.
+    pub(super) async fn run(self, in_flight: usize, draw: impl Fn(&Progress)) -> Measured {
+        let shared = Arc::new(Shared::new(self.method, self.params, self.until));
+        let callers = self.clients.iter().flat_map(|client| std::iter::repeat_n(client, in_flight));
+        let callers: Vec<_> = callers.map(|client| tokio::spawn(call(client.clone(), Arc::clone(&shared)))).collect();
+        let all = join_all(callers);
+        tokio::pin!(all);
+        let mut redraw = tokio::time::interval(REDRAWN);
+        let mut is_interrupted = false;
+        let tallies = loop {
+            tokio::select! {
+                tallies = &mut all => break tallies,
+                _ = redraw.tick() => draw(&shared.progress()),
+                _ = tokio::signal::ctrl_c(), if !is_interrupted => {
+                    is_interrupted = true;
+                    shared.is_over.store(true, Ordering::Relaxed);
+                }
+            }
+        };
+        let elapsed = shared.start.elapsed();
+        join_all(self.clients.iter().map(Client::close)).await;
+        let mut whole = Tally::new();
+        for tally in tallies {
+            whole.add(tally.expect("a caller does not panic"));
+        }
+        let lost = shared.lost.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Measured { latency: whole.latency, errors: whole.errors, elapsed, lost, is_interrupted }
+    }
+}
+
+impl Shared {
+    fn new(method: Arc<str>, params: Option<Arc<RawValue>>, until: Until) -> Self {
+        Self {
+            method,
+            params,
+            until,
+            start: Instant::now(),
+            started: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
+            lost: Mutex::new(None),
+        }
+    }
+
+    /// Whether another call is to be made.
+    fn next(&self) -> bool {
+        let is_due = match self.until {
+            Until::Count(count) => self.started.fetch_add(1, Ordering::Relaxed) < count,
+            Until::Time(time) => self.start.elapsed() < time,
+        };
+        is_due && !self.is_over.load(Ordering::Relaxed)
+    }
+
+    fn progress(&self) -> Progress {
+        let calls = self.done.load(Ordering::Relaxed);
+        Progress { calls, elapsed: self.start.elapsed(), until: self.until }
+    }
+
+    fn lose(&self, error: &conduit::Error) {
+        self.is_over.store(true, Ordering::Relaxed);
+        *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+    }
+}
+
+/// One caller: a call after the other.
+async fn call(client: Client, shared: Arc<Shared>) -> Tally {
+    let mut tally = Tally::new();
+    while shared.next() {
+        let start = Instant::now();
+        let called = match &shared.params {
+            Some(params) => client.call::<Box<RawValue>>(&shared.method, &**params).await,
+            None => client.call::<Box<RawValue>>(&shared.method, ()).await,
+        };
+        match called {
+            Ok(_) => tally.latency.record(start.elapsed().as_nanos() as u64).expect("it grows"),
+            Err(error) if error.kind() == ErrorKind::Closed => {
+                shared.lose(&error);
+                break;
+            }
+            Err(error) => tally.fail(error.to_string(), 1),
+        }
+        shared.done.fetch_add(1, Ordering::Relaxed);
+    }
+    tally
+}
+
+/// What one caller saw.
+struct Tally {
+    latency: Histogram<u64>,
+    errors: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    fn new() -> Self {
+        Self { latency: Histogram::new(3).expect("three digits are allowed"), errors: BTreeMap::new() }
+    }
+
+    fn fail(&mut self, message: String, times: u64) {
+        let message = if self.errors.len() < ERRORS { message } else { "other errors".into() };
+        *self.errors.entry(message).or_default() += times;
+    }
+
+    fn add(&mut self, other: Self) {
+        self.latency.add(other.latency).expect("it grows");
+        for (message, times) in other.errors {
+            self.fail(message, times);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! `conduit repl`: a shell on a connection.
+
+mod command;
+mod complete;
+mod editor;
+mod hearing;
+mod helper;
+mod words;
+
+use std::io::{self, IsTerminal};
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use self::{
+    command::Command,
+    complete::Names,
+    editor::{Editor, Line, Printer},
+    hearing::Hearing,
+};
+use super::{describe, list, listen, send};
+use crate::{
+    args::{Repl, Server},
+    arguments::Arguments,
+    exit::Exit,
+    failure::{Failure, Result, inform, warn},
+    output::{self, Output},
+    session::{Login, Session},
+};
+
+pub(crate) async fn run(args: Repl, output: Output) -> Result {
+    let (feed, inbox) = listen::inbox();
+    let session = connect(&args.server, &feed).await?;
+    let shell = Shell { session, feed, hearing: Hearing::default(), output };
+    match io::stdin().is_terminal() && io::stdout().is_terminal() {
+        true => shell.interactive(&args, inbox).await,
+        false => shell.piped(inbox).await,
+    }
+}
+
+async fn connect(server: &Server, feed: &listen::Feed) -> Result<Session> {
+    Session::open_with(server, Login::Needed, |connect| feed.of(connect, &[])).await
+}
+
+/// A connection, and what is listened to on it.
+struct Shell {
+    session: Session,
+    feed: listen::Feed,
+    hearing: Hearing,
+    output: Output,
+}
+
+/// What comes after a line.
+enum Next {
+    Line,
+    End,
+}
+
+impl Shell {
+    /// Lines from a person, who learns of errors and goes on.
+    async fn interactive(mut self, args: &Repl, inbox: listen::Inbox) -> Result {
+        let mut editor = Editor::start(self.session.server.url.host(), args.history.clone())?;
+        tokio::spawn(self.hearing.clone().print(inbox, self.output, editor.printer()));
+        inform(format!("connected to {}; :help says what can be typed", self.session.server.url));
+        loop {
+            match editor.line(Names::of(&self.session.api)).await? {
+                Line::Typed(line) => match self.guarded(&line).await {
+                    Ok(Next::Line) => {}
+                    Ok(Next::End) => break,
+                    Err(failure) => failure.report(self.output.json),
+                },
+                Line::Interrupted => {}
+                Line::End => break,
+            }
+        }
+        self.session.close().await;
+        Ok(())
+    }
+
+    /// Lines from a program, up to the first that fails.
+    async fn piped(mut self, inbox: listen::Inbox) -> Result {
+        tokio::spawn(self.hearing.clone().print(inbox, self.output, Printer::Plain));
+        let mut lines = BufReader::new(tokio::io::stdin()).lines();
+        loop {
+            let line = tokio::select! {
+                line = lines.next_line() => line?,
+                _ = tokio::signal::ctrl_c() => return Err(Failure::silent(Exit::Interrupted)),
+            };
+            let Some(line) = line else { break };
+            if let Next::End = self.guarded(&line).await? {
+                break;
+            }
+        }
+        self.session.close().await;
+        Ok(())
+    }
+
+    /// Runs a line on a connection that is there; Ctrl-C takes back what it does.
+    async fn guarded(&mut self, line: &str) -> Result<Next> {
+        let command = Command::read(line)?;
+        tokio::select! {
+            next = self.run(command) => next,
+            _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted")),
+        }
+    }
+
+    async fn run(&mut self, command: Command) -> Result<Next> {
+        self.ensure_connected().await?;
+        let Self { session, hearing, output, .. } = self;
+        let api = &session.api;
+        match command {
+            Command::Nothing => {}
+            Command::Quit => return Ok(Next::End),
+            Command::Help => output::text(command::HELP)?,
+            Command::List => output::text(&list::text(api))?,
+            Command::Describe(name) => output::text(&describe::text(api, api.entry(&name)?, &session.server.url))?,
+            Command::Listen(events) => inform(hearing.hear(events)),
+            Command::Ignore(events) => inform(hearing.ignore(&events)),
+            Command::Send(event, words) => {
+                session.check_event(&event)?;
+                let payload = Arguments::read_payload(&event, &words, api.payload(&event))?;
+                output.raw(&send::acknowledged(session, &event, payload).await?)?;
+            }
+            Command::Call(method, words) => {
+                session.check_name(&method)?;
+                let arguments = Arguments::read(&method, &words, api.params(&method))?;
+                output.raw(&session.call(&method, &arguments).await?)?;
+            }
+        }
+        Ok(Next::Line)
+    }
+
+    async fn ensure_connected(&mut self) -> Result {
+        if self.session.client.is_closed() {
+            let end = self.session.client.closed().await;
+            warn(format!("the connection ended with code {}; connecting again", end.code));
+            self.session = connect(&self.session.server, &self.feed).await?;
+        }
+        Ok(())
+    }
+}
