@@ -167,8 +167,8 @@ fn split(word: &str) -> Option<(&str, bool, &str)> {
 
 /// What was probably meant by a value without a name, at this position.
 fn example(position: usize, word: &str, params: Schema<'_>) -> String {
-    match params.properties().nth(position) {
-        Some((name, _)) => format!(", such as {name}={word}"),
+    match params.names().nth(position) {
+        Some(name) => format!(", such as {name}={word}"),
         None => String::new(),
     }
 }

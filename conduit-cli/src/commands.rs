@@ -11,32 +11,19 @@ mod repl;
 mod send;
 mod serve;
 
-use crate::{
-    args::Command,
-    exit::Exit,
-    failure::{Failure, Result},
-    output::Output,
-};
+use crate::{args::Command, failure::Result, interrupts::Interrupts, output::Output};
 
 pub(crate) async fn run(command: Command, output: Output) -> Result {
     match command {
-        Command::List(args) => interruptible(list::run(args, output)).await,
-        Command::Describe(args) => interruptible(describe::run(args, output)).await,
-        Command::Call(args) => interruptible(call::run(args, output)).await,
-        Command::Listen(args) => listen::run(args, output).await,
-        Command::Send(args) => interruptible(send::run(args, output)).await,
-        Command::Repl(args) => repl::run(args, output).await,
-        Command::Bench(args) => bench::run(args, output).await,
-        Command::Openrpc(args) => interruptible(openrpc::run(args, output)).await,
+        Command::List(args) => Interrupts::new()?.guard(list::run(args, output)).await,
+        Command::Describe(args) => Interrupts::new()?.guard(describe::run(args, output)).await,
+        Command::Call(args) => Interrupts::new()?.guard(call::run(args, output)).await,
+        Command::Listen(args) => listen::run(args, output, Interrupts::new()?).await,
+        Command::Send(args) => Interrupts::new()?.guard(send::run(args, output)).await,
+        Command::Repl(args) => repl::run(args, output, Interrupts::new()?).await,
+        Command::Bench(args) => bench::run(args, output, Interrupts::new()?).await,
+        Command::Openrpc(args) => Interrupts::new()?.guard(openrpc::run(args, output)).await,
         Command::Serve(args) => serve::run(args).await,
         Command::Completions(args) => completions::run(&args),
-    }
-}
-
-/// Ctrl-C ends what runs, without a word.
-async fn interruptible(command: impl Future<Output = Result>) -> Result {
-    tokio::select! {
-        result = command => result,
-        _ = tokio::signal::ctrl_c() => Err(Failure::silent(Exit::Interrupted)),
     }
 }

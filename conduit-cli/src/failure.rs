@@ -35,6 +35,10 @@ impl Failure {
         Self::new(Exit::Usage, message)
     }
 
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self::new(Exit::Refused, message)
+    }
+
     /// Ends the program without a word.
     pub(crate) fn silent(exit: Exit) -> Self {
         Self(Box::new(Inner { exit, message: None, help: None, object: None, faults: None }))

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use conduit::ErrorObject;
-use serde::Deserialize;
+use conduit::{ErrorObject, Fault};
 
-use crate::arguments::Source;
+use crate::{arguments::Source, output};
 
 /// A text, and what is wrong where.
 #[derive(Debug)]
@@ -23,20 +22,6 @@ pub(crate) struct Mark {
     pub(crate) message: String,
 }
 
-/// One fault as a server tells it.
-#[derive(Deserialize)]
-struct Fault {
-    path: String,
-    #[serde(default)]
-    keyword: String,
-    message: String,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    errors: Vec<Fault>,
-}
-
 impl Faults {
     pub(crate) fn new(source: &Source, marks: Vec<Mark>) -> Self {
         let mut text = source.text.clone();
@@ -49,19 +34,16 @@ impl Faults {
 
     /// What a refusal of arguments says, beneath what was typed; `None` when it lists no faults.
     pub(crate) fn of(refusal: &ErrorObject, source: &Source) -> Option<Self> {
-        let Refusal { errors } = refusal.data_as()?;
-        let marks: Vec<_> = errors.into_iter().map(|fault| fault.mark(source)).collect();
+        let marks: Vec<_> = refusal.faults().iter().map(|fault| mark(fault, source)).collect();
         (!marks.is_empty()).then(|| Self::new(source, marks))
     }
 }
 
-impl Fault {
-    fn mark(self, source: &Source) -> Mark {
-        let place = match self.keyword.as_str() {
-            // The name is what is wrong, whatever its value.
-            "additionalProperties" | "unevaluatedProperties" => source.locate_name(&self.path),
-            _ => source.locate(&self.path),
-        };
-        Mark { place, message: self.message }
-    }
+fn mark(fault: &Fault, source: &Source) -> Mark {
+    let place = match fault.keyword.as_str() {
+        // The name is what is wrong, whatever its value.
+        "additionalProperties" | "unevaluatedProperties" => source.locate_name(&fault.path),
+        _ => source.locate(&fault.path),
+    };
+    Mark { place, message: output::safe(&fault.message) }
 }

@@ -6,22 +6,20 @@
 //! | `commands/` | a file for each subcommand |
 //! | `session.rs`, `token.rs` | the connection: login, discovery, calls |
 //! | `api.rs`, `schema.rs` | what the server tells of itself |
-//! | `constraints.rs`, `example.rs` | a schema in words, and a value that it takes |
 //! | `arguments/` | `name=value` as JSON |
 //! | `faults.rs`, `place.rs` | what is wrong with arguments, and where |
 //! | `output.rs`, `pretty.rs` | results |
-//! | `failure.rs`, `exit.rs` | errors, and how the program ends |
+//! | `failure.rs`, `exit.rs`, `interrupts.rs` | errors, and how the program ends |
 
 mod address;
 mod api;
 mod args;
 mod arguments;
 mod commands;
-mod constraints;
-mod example;
 mod exit;
 mod failure;
 mod faults;
+mod interrupts;
 mod output;
 mod place;
 mod pretty;

@@ -2,7 +2,7 @@
 
 use std::ops::BitOr;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A schema, and the document that its references point into.
 #[derive(Debug, Clone, Copy)]
@@ -18,8 +18,13 @@ pub(crate) struct Schema<'a> {
 const DEPTH: usize = 16;
 
 impl<'a> Schema<'a> {
-    pub(crate) fn new(document: &'a Value, schema: &'a Value) -> Self {
+    fn new(document: &'a Value, schema: &'a Value) -> Self {
         Self { document, schema: follow(document, schema), beside: schema }
+    }
+
+    /// A schema whose references lead into itself.
+    pub(crate) fn whole(schema: &'a Value) -> Self {
+        Self::new(schema, schema)
     }
 
     /// Of what is not known.
@@ -48,40 +53,45 @@ impl<'a> Schema<'a> {
         self.get(keyword).and_then(Value::as_array).into_iter().flatten().map(move |schema| self.at(schema))
     }
 
-    /// The values that a keyword such as `examples` lists.
-    pub(crate) fn list_values(self, keyword: &str) -> impl Iterator<Item = &'a Value> {
-        self.get(keyword).and_then(Value::as_array).into_iter().flatten()
+    /// The names of the members of an object, in order.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'a String> {
+        self.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::keys)
     }
 
-    /// The members of an object, in order.
-    pub(crate) fn properties(self) -> impl Iterator<Item = (&'a String, Schema<'a>)> {
-        let properties = self.get("properties").and_then(Value::as_object).into_iter().flatten();
-        properties.map(move |(name, schema)| (name, self.at(schema)))
-    }
-
+    /// The schema of a member, also of one that only some alternatives have.
     pub(crate) fn property(self, name: &str) -> Option<Self> {
-        self.get("properties")?.get(name).map(|schema| self.at(schema))
+        self.property_within(name, DEPTH)
     }
 
-    pub(crate) fn requires(self, name: &str) -> bool {
-        self.get("required").and_then(Value::as_array).is_some_and(|names| names.iter().any(|there| there == name))
+    fn property_within(self, name: &str, depth: usize) -> Option<Self> {
+        if let Some(schema) = self.get("properties").and_then(|properties| properties.get(name)) {
+            return Some(self.at(schema));
+        }
+        let depth = depth.checked_sub(1)?;
+        let mut parts = ["allOf", "anyOf", "oneOf"].into_iter().flat_map(|keyword| self.list(keyword));
+        parts.find_map(|part| part.property_within(name, depth))
     }
 
     /// The values that it lists, if it does.
     pub(crate) fn choices(self) -> Option<Vec<&'a Value>> {
+        self.choices_within(DEPTH)
+    }
+
+    fn choices_within(self, depth: usize) -> Option<Vec<&'a Value>> {
         if let Some(value) = self.get("const") {
             return Some(vec![value]);
         }
         if let Some(Value::Array(values)) = self.get("enum") {
             return Some(values.iter().collect());
         }
+        let depth = depth.checked_sub(1)?;
         // An enum whose variants have descriptions, or one that may be left out.
-        let alternatives: Vec<_> = self.list("oneOf").chain(self.list("anyOf")).collect();
-        let choices = |schema: &Schema<'a>| match schema.kinds() {
+        let alternatives = self.list("oneOf").chain(self.list("anyOf"));
+        let choices = |schema: Schema<'a>| match schema.kinds() {
             Kinds::NULL => Some(Vec::new()),
-            _ => schema.choices(),
+            _ => schema.choices_within(depth),
         };
-        let lists: Option<Vec<_>> = alternatives.iter().map(choices).collect();
+        let lists: Option<Vec<_>> = alternatives.map(choices).collect();
         lists.map(|lists| lists.concat()).filter(|list| !list.is_empty())
     }
 
@@ -223,5 +233,19 @@ mod tests {
         assert_eq!(Schema::new(&Value::Null, &schema).choices(), Some(vec![&json!("a"), &json!("b"), &json!("c")]));
         let open = json!({ "anyOf": [{ "const": "a" }, { "type": "string" }] });
         assert_eq!(Schema::new(&Value::Null, &open).choices(), None);
+        let cycle = json!({ "$defs": { "A": { "anyOf": [{ "$ref": "#/$defs/A" }] } } });
+        let cycle = Schema::new(&cycle, &cycle["$defs"]["A"]);
+        assert_eq!((cycle.choices(), cycle.property("a").map(Schema::kinds)), (None, None));
+    }
+
+    #[test]
+    fn members_are_found_in_alternatives() {
+        let schema = json!({
+            "properties": { "a": { "type": "null" } },
+            "oneOf": [{ "properties": { "b": { "type": "string" } } }, { "properties": { "c": { "type": "array" } } }],
+        });
+        let kinds = |name| Schema::whole(&schema).property(name).map(Schema::kinds);
+        assert_eq!((kinds("a"), kinds("b"), kinds("c")), (Some(Kinds::NULL), Some(Kinds::STRING), Some(Kinds::ARRAY)));
+        assert_eq!(kinds("d"), None);
     }
 }

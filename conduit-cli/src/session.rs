@@ -8,7 +8,7 @@ use crate::{
     args::Server,
     arguments::Arguments,
     exit::Exit,
-    failure::{Failure, Result},
+    failure::{Failure, Result, warn},
     faults::Faults,
     output, token,
 };
@@ -18,8 +18,6 @@ use crate::{
 pub(crate) struct Session {
     pub(crate) client: Client,
     pub(crate) api: Api,
-    /// The OpenRPC document as it came; `None` when the server told nothing of itself.
-    pub(crate) document: Option<Box<RawValue>>,
     /// Which server it is, with the token that was asked for.
     pub(crate) server: Server,
 }
@@ -70,33 +68,25 @@ impl Session {
 
     /// A session with a server that told nothing of itself.
     fn unseen(client: Client, server: &Server) -> Self {
-        Self { client, api: Api::default(), document: None, server: server.clone() }
+        Self { client, api: Api::unknown(), server: server.clone() }
     }
 
-    /// What the server tells of itself.
-    pub(crate) fn document(&self) -> Result<&RawValue> {
-        match &self.document {
-            Some(document) => Ok(document),
+    /// Fails where the server told nothing of itself.
+    pub(crate) fn check_known(&self) -> Result {
+        match self.client.discovered() {
+            Some(_) => Ok(()),
             None => {
                 let message = format!("{} does not say what it can do: it has no `rpc.discover`", self.server.url);
-                Err(Failure::new(Exit::Refused, message).help("`conduit call` calls its methods unseen"))
+                Err(Failure::refused(message).help("`conduit call` calls its methods unseen"))
             }
         }
     }
 
     /// Fails where the server is known to have neither a method nor an event of this name.
     pub(crate) fn check_name(&self, name: &str) -> Result {
-        match self.api.method(name).is_some() || self.api.event(name).is_some() || self.document.is_none() {
-            true => Ok(()),
-            false => Err(self.api.no_such("method", name, self.api.names())),
-        }
-    }
-
-    /// Fails where the server is known to handle no event of this name.
-    pub(crate) fn check_event(&self, name: &str) -> Result {
-        match self.api.event(name).is_some() || self.document.is_none() {
-            true => Ok(()),
-            false => Err(self.api.no_such("event", name, self.api.event_names())),
+        match self.client.discovered() {
+            Some(_) => self.api.refusal(name).map_or(Ok(()), Err),
+            None => Ok(()),
         }
     }
 
@@ -145,10 +135,11 @@ async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Resu
         let refused = login_refused(&error, server);
         Refusal { failure: if is_login { refused } else { error.into() }, client: None }
     })?;
-    match client.call::<Box<RawValue>>("rpc.discover", ()).await {
-        Ok(document) => {
-            let api = Api::new(serde_json::from_str(document.get()).unwrap_or_default());
-            Ok(Session { client, api, document: Some(document), server: server.clone() })
+    match client.discover().await {
+        Ok(document) => Ok(Session { client, api: Api::new(&document), server: server.clone() }),
+        Err(error) if error.kind() == ErrorKind::Decode => {
+            warn(format!("what {} says of itself can't be read: {error}", server.url));
+            Ok(Session::unseen(client, server))
         }
         Err(error) => match error.code().and_then(ErrorCode::from_code) {
             // A server of another kind.

@@ -1,8 +1,9 @@
 //! `conduit call`.
 
+use conduit::{Connection, Disconnected};
 use serde_json::json;
 
-use crate::support::{pipe, run, serve};
+use crate::support::{builder, pipe, run, serve, start};
 
 #[tokio::test]
 async fn arguments_go_by_name_as_json_and_from_standard_input() {
@@ -117,6 +118,19 @@ async fn a_missing_argument_is_missed_at_the_end() {
 }
 
 #[tokio::test]
+async fn what_does_not_fit_is_not_sent() {
+    let (came, mut counted) = tokio::sync::mpsc::unbounded_channel();
+    let count = move |client: Connection, _: Disconnected| {
+        came.send(client.counters().messages_in).expect("the test waits");
+        std::future::ready(())
+    };
+    let server = start(builder().open().on_client_disconnect(count)).await;
+    run(&["call", &server.address().to_string(), "add", "a=2", "b=three"]).await.failed(5);
+    // The one that asks what there is.
+    assert_eq!(counted.recv().await, Some(1));
+}
+
+#[tokio::test]
 async fn what_can_not_be_read_is_not_sent() {
     let server = serve().await;
     let url = server.address().to_string();
@@ -133,7 +147,7 @@ async fn what_can_not_be_read_is_not_sent() {
 async fn a_method_that_is_not_there_leads_to_one_that_is() {
     let server = serve().await;
     let done = run(&["call", &server.address().to_string(), "ad", "a=1"]).await;
-    assert_eq!(done.failed(5), "error: the server has no method `ad`\nhelp: did you mean `add`?\n");
+    assert_eq!(done.failed(5), "error: method `ad` not found; did you mean `add`?\n");
 }
 
 #[tokio::test]

@@ -23,12 +23,14 @@ async fn a_method_is_told_with_its_constraints_and_errors() {
     assert_eq!(
         squeezed,
         [
-            "username string of 3 to 30 characters The name to log in with.",
-            "email email",
-            "age integer from 0 to 150",
+            "username string, 3 to 30 characters The name to log in with.",
+            "email string, an email address",
+            "age integer, 0 to 150",
             "active boolean, true by default",
-            "role \"member\" or \"admin\", \"member\" by default What a user may do.",
-            "address object { city: string; code: string, matching ^[0-9]{5}$ } or null, may be left out",
+            "role Role, one of \"member\", \"admin\", \"member\" by default What a user may do.",
+            "address Address?, may be left out Where somebody lives.",
+            "city string",
+            "code string, matches `^[0-9]{5}$`",
         ]
     );
     assert_eq!(section(&done, "Errors"), ["409  the name `{username}` is taken"]);
@@ -38,7 +40,7 @@ async fn a_method_is_told_with_its_constraints_and_errors() {
 async fn the_example_of_a_method_is_a_call_that_succeeds() {
     let server = serve().await;
     let address = server.address().to_string();
-    for (method, result) in [("user.create", "ada@example.org"), ("add", "2"), ("ping", "pong"), ("echo", "anything")] {
+    for (method, result) in [("user.create", "username"), ("add", "2"), ("ping", "pong"), ("echo", "value")] {
         let described = run(&["describe", &address, method]).await;
         let example = section(&described, "Example");
         let words = shlex::split(example[0]).expect("a command");
@@ -60,7 +62,7 @@ async fn an_event_is_told_with_its_ack() {
     let address = server.address().to_string();
     let done = run(&["describe", &address, "chat"]).await;
     assert!(done.ok().starts_with("event chat(text: string[1..]) -> integer\n\nTell everybody.\n"), "{}", done.stdout);
-    assert_eq!(section(&done, "Payload"), ["text  string of at least 1 character"]);
+    assert_eq!(section(&done, "Payload"), ["text  string, at least 1 character"]);
     assert_eq!(section(&done, "Ack"), ["integer"]);
     let words = shlex::split(section(&done, "Example")[0]).expect("a command");
     let words: Vec<&str> = words[1..].iter().map(String::as_str).collect();
@@ -75,8 +77,7 @@ async fn a_name_that_is_not_there_leads_to_one_that_is() {
     let address = server.address().to_string();
     let done = run(&["describe", &address, "user.craete"]).await;
     let stderr = done.failed(5);
-    assert!(stderr.contains("error: the server has no method or event `user.craete`"), "{stderr}");
-    assert!(stderr.contains("help: did you mean `user.create`?"), "{stderr}");
+    assert_eq!(stderr, "error: method `user.craete` not found; did you mean `user.create`?\n");
     assert!(run(&["describe", &address, "chta"]).await.failed(5).contains("did you mean `chat`?"));
     let far = run(&["describe", &address, "nothing.like.it"]).await;
     assert!(!far.failed(5).contains("did you mean"), "{far:?}");

@@ -103,7 +103,7 @@ async fn mistakes_are_told_and_the_shell_goes_on() {
     assert_eq!(lines[error + 2], " | add a=2 b=three");
     assert_eq!(lines[error + 3], " |           ^^^^^ expected an integer, got \"three\"");
     terminal.types(&format!("ad a=1{ENTER}"));
-    terminal.sees("help: did you mean `add`?");
+    terminal.sees("did you mean `add`?");
     ready(&terminal, 3);
     terminal.types(&format!(":lst{ENTER}"));
     terminal.sees("help: did you mean `:list`?");

@@ -5,7 +5,7 @@ use crate::faults::Faults;
 
 fn read(words: &[&str], params: &Json) -> Result<Arguments> {
     let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-    Arguments::read("m", &words, Schema::new(params, params))
+    Arguments::read("m", &words, Schema::whole(params))
 }
 
 fn params(words: &[&str], schema: &Json) -> String {
@@ -96,7 +96,7 @@ fn a_pointer_leads_to_what_was_typed() {
 #[test]
 fn a_payload_is_any_json_and_a_text_where_one_is_wanted() {
     let read = |word: &str, schema: Json| {
-        let given = Arguments::read_payload("e", &[word.to_owned()], Schema::new(&schema, &schema));
+        let given = Arguments::read_payload("e", &[word.to_owned()], Schema::whole(&schema));
         given.map(|given| given.params.expect("some").get().to_owned())
     };
     assert_eq!(read("5", json!({})).ok().as_deref(), Some("5"));

@@ -18,6 +18,7 @@ use crate::{
     arguments::Arguments,
     exit::Exit,
     failure::{Failure, Result},
+    interrupts::Interrupts,
     output::{self, Output},
     session::{self, Login, Session},
 };
@@ -28,15 +29,10 @@ const CONNECTING: usize = 32;
 /// How often the progress is drawn.
 const REDRAWN: Duration = Duration::from_millis(100);
 
-pub(crate) async fn run(args: Bench, output: Output) -> Result {
-    let session = Session::open(&args.server, Login::Optional).await?;
-    session.check_name(&args.method)?;
-    let arguments = Arguments::read(&args.method, &args.arguments, session.api.params(&args.method))?;
-    // What can't be called at all is told as `conduit call` does.
-    session.call(&args.method, &arguments).await?;
-    let load = load(&args, &session, arguments.params).await?;
+pub(crate) async fn run(args: Bench, output: Output, mut interrupts: Interrupts) -> Result {
+    let (session, load) = interrupts.guard(prepare(&args)).await?;
     let bar = progress(&load, output);
-    let measured = load.run(args.in_flight, drawing(&bar)).await;
+    let measured = load.run(args.in_flight, drawing(&bar), interrupts).await;
     bar.finish_and_clear();
     let report = Report { method: &args.method, connections: args.connections, in_flight: args.in_flight, measured };
     match output.json {
@@ -45,6 +41,16 @@ pub(crate) async fn run(args: Bench, output: Output) -> Result {
     }
     session.close().await;
     report.measured.verdict()
+}
+
+/// Connects, and calls once: what can't be called at all is told as `conduit call` does.
+async fn prepare(args: &Bench) -> Result<(Session, Load)> {
+    let session = Session::open(&args.server, Login::Optional).await?;
+    session.check_name(&args.method)?;
+    let arguments = Arguments::read(&args.method, &args.arguments, session.api.params(&args.method))?;
+    session.call(&args.method, &arguments).await?;
+    let load = load(args, &session, arguments.params).await?;
+    Ok((session, load))
 }
 
 /// The connections to measure with, which check nothing before they send it.

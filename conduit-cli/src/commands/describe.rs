@@ -1,60 +1,64 @@
 //! `conduit describe`: all that is known of one method or event.
 
-use conduit::MethodDescription;
+use comfy_table::Table;
+use conduit::{ArgumentDescription, EventDescription, MethodDescription};
 use serde_json::{Map, Value, json};
 
-use super::list::{lines, plain_table, signature};
+use super::list::{event_signature, lines, plain_table, signature};
 use crate::{
     address::Address,
-    api::{Api, Entry, EventDescription},
+    api::Entry,
     args::Describe,
-    constraints, example,
     failure::Result,
     output::{
         self, Output,
         style::{self, paint},
     },
-    pretty,
-    schema::{Kinds, Schema},
     session::{Login, Session},
 };
 
+/// How deep members of members are told.
+const DEPTH: usize = 3;
+
 pub(crate) async fn run(args: Describe, output: Output) -> Result {
     let session = Session::open(&args.server, Login::Needed).await?;
-    session.document()?;
+    session.check_known()?;
     let entry = session.api.entry(&args.name)?;
     match output.json {
-        true => output.json(&json(&session.api, entry))?,
-        false => output::text(&text(&session.api, entry, &session.server.url))?,
+        true => output.json(&json(entry))?,
+        false => output::text(&text(entry, &session.server.url))?,
     }
     session.close().await;
     Ok(())
 }
 
 /// A method or event for scripts: its description, and an example of its arguments.
-fn json(api: &Api, entry: Entry<'_>) -> Value {
-    let mut described = match entry {
-        Entry::Method(method) => json!(method),
-        Entry::Event(event) => json!(event),
+fn json(entry: Entry<'_>) -> Value {
+    let (mut described, example) = match entry {
+        Entry::Method(method) => (json!(method), method.example()),
+        Entry::Event(event) => (event_json(event), event.example()),
     };
-    described["example"] = match entry {
-        Entry::Method(method) => example::arguments(api.schema(&method.params)).into(),
-        Entry::Event(event) => example::of(api.schema(&event.payload)),
-    };
+    described["example"] = example;
     described
 }
 
+pub(crate) fn event_json(event: &EventDescription) -> Value {
+    let EventDescription { name, description, payload, ack, public, allow, deprecated, ordered, .. } = event;
+    json!({
+        "name": name, "description": description, "payload": payload, "ack": ack,
+        "public": public, "allow": allow, "deprecated": deprecated, "ordered": ordered,
+    })
+}
+
 /// A method or event for people.
-pub(crate) fn text(api: &Api, entry: Entry<'_>, address: &Address) -> String {
+pub(crate) fn text(entry: Entry<'_>, address: &Address) -> String {
     match entry {
-        Entry::Method(method) => method_text(api, method, address),
-        Entry::Event(event) => event_text(api, event, address),
+        Entry::Method(method) => method_text(method, address),
+        Entry::Event(event) => event_text(event, address),
     }
 }
 
-fn method_text(api: &Api, method: &MethodDescription, address: &Address) -> String {
-    let params = api.schema(&method.params);
-    let arguments = example::arguments(params);
+fn method_text(method: &MethodDescription, address: &Address) -> String {
     let timeout = method.timeout.map(|seconds| format!("is given up after {seconds} s"));
     let marks = [
         method.public.then_some("can be called before login"),
@@ -65,31 +69,29 @@ fn method_text(api: &Api, method: &MethodDescription, address: &Address) -> Stri
     let parts = [
         signature(&method.name, &method.to_string()),
         method.description.trim().to_owned(),
-        marks_text(&marks),
-        section("Arguments", &members(params)),
-        section("Result", &result(api.schema(&method.result))),
+        marks_text(&marks, &method.allow),
+        section("Arguments", &members(method.arguments())),
+        section("Result", &result(method.result_text(), &method.result)),
         section("Errors", &errors(method)),
-        section("Example", &method_example(method, &arguments, address)),
+        section("Example", &method_example(method, address)),
     ];
     joined(&parts)
 }
 
-fn event_text(api: &Api, event: &EventDescription, address: &Address) -> String {
-    let payload = api.schema(&event.payload);
-    let example = example::of(payload);
+fn event_text(event: &EventDescription, address: &Address) -> String {
     let marks = [
         event.public.then_some("can be sent before login"),
         event.deprecated.then_some("deprecated"),
         event.ordered.then_some("those of one connection are handled one after the other"),
     ];
-    let members = if payload.properties().next().is_some() { members(payload) } else { constraints::of(payload) };
+    let example = quoted(&event.example().to_string());
     let parts = [
-        format!("event {}", signature(&event.name, &event.signature(payload))),
+        format!("event {}", signature(&event.name, &event_signature(event))),
         event.description.trim().to_owned(),
-        marks_text(&marks),
-        section("Payload", &members),
-        section("Ack", &result(api.schema(&event.ack))),
-        section("Example", &format!("conduit send {address} {} {}", quoted(&event.name), quoted(&example.to_string()))),
+        marks_text(&marks, &event.allow),
+        section("Payload", &payload(event)),
+        section("Ack", &result(event.ack_text(), &event.ack)),
+        section("Example", &format!("conduit send {address} {} {example}", quoted(&event.name))),
     ];
     joined(&parts)
 }
@@ -99,8 +101,9 @@ fn joined(parts: &[String]) -> String {
     parts.join("\n\n")
 }
 
-fn marks_text(marks: &[Option<&str>]) -> String {
-    let marks: Vec<_> = marks.iter().flatten().copied().collect();
+fn marks_text(marks: &[Option<&str>], allow: &[String]) -> String {
+    let allow = (!allow.is_empty()).then(|| format!("needs the role {}", allow.join(" or ")));
+    let marks: Vec<_> = marks.iter().flatten().copied().chain(allow.as_deref()).collect();
     paint_unless_empty(&marks.join(" · "))
 }
 
@@ -113,30 +116,65 @@ fn section(heading: &str, body: &str) -> String {
     if body.is_empty() {
         return String::new();
     }
-    let body: Vec<_> = body.lines().map(|line| format!("  {line}")).collect();
-    format!("{}\n{}", paint(style::HEADING, heading), body.join("\n"))
+    format!("{}\n{}", paint(style::HEADING, heading), indented(body))
 }
 
-/// The members of an object: name, constraints, description.
-fn members(schema: Schema<'_>) -> String {
+fn indented(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(|line| format!("  {line}")).collect();
+    lines.join("\n")
+}
+
+/// Arguments, or members of an object: name, type, constraints, description; members of members beneath.
+fn members<'a>(all: impl Iterator<Item = ArgumentDescription<'a>>) -> String {
     let mut table = plain_table();
-    for (name, member) in schema.properties() {
-        let name_text = paint(style::NAME, name);
-        let wanted = match member.get("default").filter(|default| !default.is_null()) {
-            Some(default) => format!("{}, {default} by default", constraints::of(member)),
-            None if schema.requires(name) => constraints::of(member),
-            None => format!("{}, may be left out", constraints::of(member)),
-        };
-        table.add_row([name_text, wanted, paint_unless_empty(member.text("description").unwrap_or_default())]);
+    for member in all {
+        add_member(&mut table, member, 0);
     }
     lines(table)
 }
 
-fn result(schema: Schema<'_>) -> String {
-    match schema.kinds() {
-        Kinds::NULL => String::new(),
-        Kinds::OBJECT if schema.properties().next().is_some() => members(schema),
-        _ => constraints::of(schema),
+fn add_member(table: &mut Table, member: ArgumentDescription<'_>, depth: usize) {
+    let name = format!("{}{}", "  ".repeat(depth), paint(style::NAME, member.name()));
+    table.add_row([name, asked(member), paint_unless_empty(member.description())]);
+    if depth < DEPTH {
+        member.fields().for_each(|field| add_member(table, field, depth + 1));
+    }
+}
+
+/// What is asked of a value, and what its absence stands for.
+fn asked(member: ArgumentDescription<'_>) -> String {
+    let constraints = member.constraints();
+    let is_told_in_words = !constraints.is_empty();
+    let kind = match member.schema()["type"].as_str() {
+        // The constraints say what the bounds in the text of the type do.
+        Some(kind) if is_told_in_words => kind.to_owned(),
+        _ => member.type_text(),
+    };
+    let mut texts = vec![kind];
+    texts.extend(constraints);
+    match member.default() {
+        Some(default) => texts.push(format!("{default} by default")),
+        None if !member.is_required() => texts.push("may be left out".into()),
+        None => {}
+    }
+    texts.join(", ")
+}
+
+/// A type, and its members where it has any.
+fn result(text: Option<String>, schema: &Value) -> String {
+    let Some(text) = text else { return String::new() };
+    // The members of any schema are told as arguments are.
+    let as_method = serde_json::from_value::<MethodDescription>(json!({ "name": "", "params": schema }));
+    match as_method.map(|method| members(method.arguments())) {
+        Ok(members) if !members.is_empty() => format!("{text}\n{}", indented(&members)),
+        _ => text,
+    }
+}
+
+fn payload(event: &EventDescription) -> String {
+    match members(event.fields()) {
+        members if members.is_empty() => event.payload_text().unwrap_or_default(),
+        members => members,
     }
 }
 
@@ -149,18 +187,20 @@ fn errors(method: &MethodDescription) -> String {
 }
 
 /// The example as a command, and as what goes over the wire.
-fn method_example(method: &MethodDescription, arguments: &Map<String, Value>, address: &Address) -> String {
+fn method_example(method: &MethodDescription, address: &Address) -> String {
+    let example = method.example();
+    let arguments = example.as_object().cloned().unwrap_or_else(Map::new);
     let words: Vec<_> = arguments.iter().map(|(name, value)| format!(" {}", argument(name, value))).collect();
     let command = format!("conduit call {address} {}{}", quoted(&method.name), words.concat());
     let mut request = json!({ "jsonrpc": "2.0", "id": 1, "method": method.name });
     if !arguments.is_empty() {
-        request["params"] = Value::Object(arguments.clone());
+        request["params"] = example;
     }
-    format!("{command}\n{}", pretty::compact(&request.to_string()))
+    format!("{command}\n{request}")
 }
 
 /// An argument as it is typed.
-pub(crate) fn argument(name: &str, value: &Value) -> String {
+fn argument(name: &str, value: &Value) -> String {
     match value {
         Value::String(text) if !text.starts_with('@') => quoted(&format!("{name}={text}")),
         Value::String(_) => quoted(&format!("{name}:={value}")),

@@ -1,8 +1,10 @@
 //! `conduit list`: the methods and events of a server, in a table.
 
 use comfy_table::{ContentArrangement, Table, presets};
-use serde_json::json;
+use conduit::EventDescription;
+use serde_json::{Value, json};
 
+use super::describe;
 use crate::{
     api::Api,
     args::List,
@@ -16,29 +18,34 @@ use crate::{
 
 pub(crate) async fn run(args: List, output: Output) -> Result {
     let session = Session::open(&args.server, Login::Needed).await?;
-    session.document()?;
+    session.check_known()?;
     match output.json {
-        true => output.json(&json!({ "methods": session.api.methods, "events": session.api.events }))?,
+        true => output.json(&json(&session.api))?,
         false => output::text(&text(&session.api))?,
     }
     session.close().await;
     Ok(())
 }
 
+/// What a server has, for scripts.
+fn json(api: &Api) -> Value {
+    let events: Vec<_> = api.events().iter().map(describe::event_json).collect();
+    json!({ "methods": api.methods(), "events": events })
+}
+
 /// What a server has, for people.
 pub(crate) fn text(api: &Api) -> String {
     let mut methods = table("METHOD");
-    for method in &api.methods {
+    for method in api.methods() {
         let marks = marks(method.public, method.deprecated);
         methods.add_row([signature(&method.name, &method.to_string()), summary(&method.description, &marks)]);
     }
     let mut text = lines(methods);
-    if !api.events.is_empty() {
+    if !api.events().is_empty() {
         let mut events = table("EVENT");
-        for event in &api.events {
+        for event in api.events() {
             let marks = marks(event.public, event.deprecated);
-            let full = event.signature(api.schema(&event.payload));
-            events.add_row([signature(&event.name, &full), summary(&event.description, &marks)]);
+            events.add_row([signature(&event.name, &event_signature(event)), summary(&event.description, &marks)]);
         }
         text = format!("{text}\n\n{}", lines(events));
     }
@@ -72,6 +79,16 @@ pub(crate) fn signature(name: &str, full: &str) -> String {
     match full.strip_prefix(name) {
         Some(rest) => format!("{}{rest}", paint(style::NAME, name)),
         None => full.to_owned(),
+    }
+}
+
+/// An event as a function of the members of its payload, where it has any.
+pub(crate) fn event_signature(event: &EventDescription) -> String {
+    let fields: Vec<_> = event.fields().map(|field| field.to_string()).collect();
+    match (fields.is_empty(), event.ack_text()) {
+        (true, _) => event.to_string(),
+        (false, None) => format!("{}({})", event.name, fields.join(", ")),
+        (false, Some(ack)) => format!("{}({}) -> {ack}", event.name, fields.join(", ")),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     args::Listen,
     exit::Exit,
     failure::{Failure, Result, inform, warn},
+    interrupts::Interrupts,
     output::{
         self, Output,
         style::{self, paint},
@@ -30,9 +31,10 @@ use crate::{
 /// Events that may wait to be written.
 const QUEUE: usize = 10_000;
 
-pub(crate) async fn run(args: Listen, output: Output) -> Result {
+pub(crate) async fn run(args: Listen, output: Output, mut interrupts: Interrupts) -> Result {
     let (feed, mut inbox) = inbox();
-    let session = Session::open_with(&args.server, Login::Needed, |connect| feed.of(connect, &args.events)).await?;
+    let open = Session::open_with(&args.server, Login::Needed, |connect| feed.of(connect, &args.events));
+    let session = interrupts.guard(open).await?;
     inform_unless(output.json, || format!("listening to {}; Ctrl-C ends it", session.server.url));
     let mut left = args.count.unwrap_or(u64::MAX);
     let ended = loop {
@@ -50,7 +52,7 @@ pub(crate) async fn run(args: Listen, output: Output) -> Result {
                 let why = if end.reason.is_empty() { String::new() } else { format!(": {}", end.reason) };
                 break Err(Failure::new(Exit::Closed, format!("the connection ended with code {}{why}", end.code)));
             }
-            _ = tokio::signal::ctrl_c() => break Ok(()),
+            () = interrupts.next() => break Ok(()),
         }
         inbox.tell_missed();
     };

@@ -23,14 +23,15 @@ use crate::{
     arguments::Arguments,
     exit::Exit,
     failure::{Failure, Result, inform, warn},
+    interrupts::Interrupts,
     output::{self, Output},
     session::{Login, Session},
 };
 
-pub(crate) async fn run(args: Repl, output: Output) -> Result {
+pub(crate) async fn run(args: Repl, output: Output, mut interrupts: Interrupts) -> Result {
     let (feed, inbox) = listen::inbox();
-    let session = connect(&args.server, &feed).await?;
-    let shell = Shell { session, feed, hearing: Hearing::default(), output };
+    let session = interrupts.guard(connect(&args.server, &feed)).await?;
+    let shell = Shell { session, feed, hearing: Hearing::default(), output, interrupts };
     match io::stdin().is_terminal() && io::stdout().is_terminal() {
         true => shell.interactive(&args, inbox).await,
         false => shell.piped(inbox).await,
@@ -47,6 +48,7 @@ struct Shell {
     feed: listen::Feed,
     hearing: Hearing,
     output: Output,
+    interrupts: Interrupts,
 }
 
 /// What comes after a line.
@@ -81,11 +83,8 @@ impl Shell {
         tokio::spawn(self.hearing.clone().print(inbox, self.output, Printer::Plain));
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
         loop {
-            let line = tokio::select! {
-                line = lines.next_line() => line?,
-                _ = tokio::signal::ctrl_c() => return Err(Failure::silent(Exit::Interrupted)),
-            };
-            let Some(line) = line else { break };
+            let next = async { Ok(lines.next_line().await?) };
+            let Some(line) = self.interrupts.guard(next).await? else { break };
             if let Next::End = self.guarded(&line).await? {
                 break;
             }
@@ -94,47 +93,55 @@ impl Shell {
         Ok(())
     }
 
-    /// Runs a line on a connection that is there; Ctrl-C takes back what it does.
+    /// Runs a line; Ctrl-C takes back what it does.
     async fn guarded(&mut self, line: &str) -> Result<Next> {
         let command = Command::read(line)?;
+        let Self { session, feed, hearing, output, interrupts } = self;
+        interrupts.forget();
         tokio::select! {
-            next = self.run(command) => next,
-            _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted")),
+            next = run_line(command, session, feed, hearing, *output) => next,
+            () = interrupts.next() => Err(Failure::new(Exit::Interrupted, "interrupted")),
         }
     }
+}
 
-    async fn run(&mut self, command: Command) -> Result<Next> {
-        self.ensure_connected().await?;
-        let Self { session, hearing, output, .. } = self;
-        let api = &session.api;
-        match command {
-            Command::Nothing => {}
-            Command::Quit => return Ok(Next::End),
-            Command::Help => output::text(command::HELP)?,
-            Command::List => output::text(&list::text(api))?,
-            Command::Describe(name) => output::text(&describe::text(api, api.entry(&name)?, &session.server.url))?,
-            Command::Listen(events) => inform(hearing.hear(events)),
-            Command::Ignore(events) => inform(hearing.ignore(&events)),
-            Command::Send(event, words) => {
-                session.check_event(&event)?;
-                let payload = Arguments::read_payload(&event, &words, api.payload(&event))?;
-                output.raw(&send::acknowledged(session, &event, payload).await?)?;
-            }
-            Command::Call(method, words) => {
-                session.check_name(&method)?;
-                let arguments = Arguments::read(&method, &words, api.params(&method))?;
-                output.raw(&session.call(&method, &arguments).await?)?;
-            }
+/// Does what a line asks for, on a connection that is there.
+async fn run_line(
+    command: Command,
+    session: &mut Session,
+    feed: &listen::Feed,
+    hearing: &Hearing,
+    output: Output,
+) -> Result<Next> {
+    ensure_connected(session, feed).await?;
+    let api = &session.api;
+    match command {
+        Command::Nothing => {}
+        Command::Quit => return Ok(Next::End),
+        Command::Help => output::text(command::HELP)?,
+        Command::List => output::text(&list::text(api))?,
+        Command::Describe(name) => output::text(&describe::text(api.entry(&name)?, &session.server.url))?,
+        Command::Listen(events) => inform(hearing.hear(events)),
+        Command::Ignore(events) => inform(hearing.ignore(&events)),
+        Command::Send(event, words) => {
+            session.check_name(&event)?;
+            let payload = Arguments::read_payload(&event, &words, api.payload(&event))?;
+            output.raw(&send::acknowledged(session, &event, payload).await?)?;
         }
-        Ok(Next::Line)
+        Command::Call(method, words) => {
+            session.check_name(&method)?;
+            let arguments = Arguments::read(&method, &words, api.params(&method))?;
+            output.raw(&session.call(&method, &arguments).await?)?;
+        }
     }
+    Ok(Next::Line)
+}
 
-    async fn ensure_connected(&mut self) -> Result {
-        if self.session.client.is_closed() {
-            let end = self.session.client.closed().await;
-            warn(format!("the connection ended with code {}; connecting again", end.code));
-            self.session = connect(&self.session.server, &self.feed).await?;
-        }
-        Ok(())
+async fn ensure_connected(session: &mut Session, feed: &listen::Feed) -> Result {
+    if session.client.is_closed() {
+        let end = session.client.closed().await;
+        warn(format!("the connection ended with code {}; connecting again", end.code));
+        *session = connect(&session.server, feed).await?;
     }
+    Ok(())
 }

@@ -29,7 +29,7 @@ pub(crate) async fn run(args: Send, output: Output) -> Result {
         })
     })
     .await?;
-    session.check_event(&args.event)?;
+    session.check_name(&args.event)?;
     let arguments = Arguments::read_payload(&args.event, &args.payload, session.api.payload(&args.event))?;
     match args.no_ack {
         true => send(&session, &args.event, arguments, &failed).await?,
@@ -55,11 +55,11 @@ fn in_params(payload: Box<RawValue>) -> Box<RawValue> {
 
 /// Sends an event that is not answered, and waits until the server has read it.
 async fn send(session: &Session, event: &str, arguments: Arguments, failed: &Failed) -> Result {
-    let payload = arguments.params.clone().map(in_params);
-    match payload {
-        Some(payload) => session.client.notify(event, payload).await?,
-        None => session.client.notify(event, ()).await?,
-    }
+    let sent = match arguments.params.clone().map(in_params) {
+        Some(payload) => session.client.notify(event, payload).await,
+        None => session.client.notify(event, ()).await,
+    };
+    sent.map_err(|error| session.explain(event, error, &arguments))?;
     // Messages are read in order: an answer to any call says that the event before it was read.
     match session.client.call::<Box<RawValue>>("rpc.cancel", json!({ "id": 0 })).await {
         Ok(_) => {}

@@ -15,6 +15,7 @@ use hdrhistogram::Histogram;
 use serde_json::value::RawValue;
 
 use super::REDRAWN;
+use crate::interrupts::Interrupts;
 
 /// What to call, and how long.
 pub(super) struct Load {
@@ -65,7 +66,7 @@ const ERRORS: usize = 20;
 
 impl Load {
     /// Keeps `in_flight` calls running on each connection, up to the end or Ctrl-C.
-    pub(super) async fn run(self, in_flight: usize, draw: impl Fn(&Progress)) -> Measured {
+    pub(super) async fn run(self, in_flight: usize, draw: impl Fn(&Progress), mut interrupts: Interrupts) -> Measured {
         let shared = Arc::new(Shared::new(self.method, self.params, self.until));
         let callers = self.clients.iter().flat_map(|client| std::iter::repeat_n(client, in_flight));
         let callers: Vec<_> = callers.map(|client| tokio::spawn(call(client.clone(), Arc::clone(&shared)))).collect();
@@ -77,7 +78,7 @@ impl Load {
             tokio::select! {
                 tallies = &mut all => break tallies,
                 _ = redraw.tick() => draw(&shared.progress()),
-                _ = tokio::signal::ctrl_c(), if !is_interrupted => {
+                () = interrupts.next() => {
                     is_interrupted = true;
                     shared.is_over.store(true, Ordering::Relaxed);
                 }

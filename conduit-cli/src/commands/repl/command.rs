@@ -1,10 +1,7 @@
 //! What a line asks for.
 
 use super::words;
-use crate::{
-    api::closest,
-    failure::{Failure, Result},
-};
+use crate::failure::{Failure, Result};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command {
@@ -65,7 +62,8 @@ impl Command {
 
 fn unknown(name: &str) -> Failure {
     let failure = Failure::usage(format!("there is no command `{name}`"));
-    match closest(name, NAMES.into_iter()) {
+    let near = NAMES.into_iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+    match near.filter(|near| strsim::jaro_winkler(near, name) > 0.8) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure.help("`:help` lists them"),
     }
@@ -98,7 +96,7 @@ mod tests {
     fn what_is_no_command_is_told_with_what_was_meant() {
         let refusal = |line: &str| Command::read(line).expect_err("refused").text();
         assert!(refusal(":lisst").contains("did you mean"), "{}", refusal(":lisst"));
-        assert!(refusal(":nothing.like.it").contains("`:help` lists them"));
+        assert!(refusal(":zzz").contains("`:help` lists them"));
         assert!(refusal(":describe").contains("write :describe NAME"));
         assert!(refusal(":send").contains("write :send EVENT PAYLOAD"));
         assert!(refusal(":quit now").contains("takes nothing more"));

@@ -1,9 +1,13 @@
 //! What may come next on a line.
 
+use conduit::ArgumentDescription;
 use serde_json::Value;
 
 use super::command;
-use crate::{api::Api, constraints, schema::Schema};
+use crate::{
+    api::{Api, Entry},
+    schema::Schema,
+};
 
 /// What there is to complete, taken out of what is known of a server.
 #[derive(Debug, Default)]
@@ -38,9 +42,12 @@ pub(super) struct Completion {
 
 impl Names {
     pub(super) fn of(api: &Api) -> Self {
-        let taker = |name: &String, schema: Schema<'_>| Taker { name: name.clone(), arguments: arguments(schema) };
-        let methods = api.methods.iter().map(|method| taker(&method.name, api.schema(&method.params)));
-        let events = api.events.iter().map(|event| taker(&event.name, api.schema(&event.payload)));
+        let taker = |name: &str, entry: Entry<'_>| Taker {
+            name: name.to_owned(),
+            arguments: entry.arguments().into_iter().map(|argument| Argument::of(argument, entry.schema())).collect(),
+        };
+        let methods = api.methods().into_iter().map(|method| taker(&method.name, Entry::Method(method)));
+        let events = api.events().iter().map(|event| taker(&event.name, Entry::Event(event)));
         Self { methods: methods.collect(), events: events.collect() }
     }
 
@@ -91,6 +98,15 @@ impl Names {
 }
 
 impl Argument {
+    fn of(argument: ArgumentDescription<'_>, params: Schema<'_>) -> Self {
+        Self {
+            name: argument.name().to_owned(),
+            is_required: argument.is_required(),
+            text: argument.type_text(),
+            values: values(params.at(argument.schema())),
+        }
+    }
+
     fn hint(&self) -> String {
         match self.is_required {
             true => format!("{}=<{}>", self.name, self.text),
@@ -99,17 +115,7 @@ impl Argument {
     }
 }
 
-fn arguments(schema: Schema<'_>) -> Vec<Argument> {
-    let argument = |(name, member): (&String, Schema<'_>)| Argument {
-        name: name.clone(),
-        is_required: schema.requires(name),
-        text: constraints::of(member),
-        values: values(member),
-    };
-    schema.properties().map(argument).collect()
-}
-
-/// The values that a schema lists, as they are typed.
+/// The values that an argument's schema lists, as they are typed.
 fn values(schema: Schema<'_>) -> Vec<String> {
     if schema.text("type") == Some("boolean") {
         return vec!["false".into(), "true".into()];
@@ -152,12 +158,13 @@ fn argument(taker: Option<&Taker>, given: &[&str], start: usize, word: &str) -> 
 
 #[cfg(test)]
 mod tests {
+    use conduit::OpenRpc;
     use serde_json::json;
 
     use super::*;
 
     fn known() -> Names {
-        Names::of(&Api::new(json!({
+        let document = OpenRpc::try_from(json!({
             "methods": [
                 { "name": "user.create", "params": [
                     { "name": "name", "required": true, "schema": { "type": "string", "minLength": 3 } },
@@ -168,7 +175,8 @@ mod tests {
                 { "name": "time", "params": [] },
             ],
             "x-events": [{ "name": "chat", "payload": { "properties": { "text": { "type": "string" } } } }],
-        })))
+        }));
+        Names::of(&Api::new(&document.expect("a document")))
     }
 
     fn completed(line: &str) -> (String, Vec<String>) {
@@ -207,7 +215,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_hinted_at() {
         let hint = |line: &str| known().hint(line);
-        let all = "name=<string of at least 3 characters> [active=<boolean>] [role=<\"admin\" or \"member\">]";
+        let all = "name=<string[3..]> [active=<boolean>] [role=<\"admin\" | \"member\">]";
         assert_eq!(hint("user.create"), Some(format!(" {all}")));
         assert_eq!(hint("user.create "), Some(all.to_owned()));
         assert_eq!(hint("user.create name=x role=admin ").as_deref(), Some("[active=<boolean>]"));
