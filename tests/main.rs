@@ -4,6 +4,7 @@ mod any_bytes;
 mod arguments;
 mod autobahn;
 mod batch;
+mod blocking;
 mod calls;
 mod checked;
 mod client;

@@ -11,6 +11,7 @@ use crate::method::MethodMeta;
 /// | caller | what `add::call(&caller, 2, 3)` gives |
 /// |---|---|
 /// | [`Client`](crate::Client) | a [`PendingCall`](crate::PendingCall): await it |
+/// | [`blocking::Client`](crate::blocking::Client) | the answer, as a `Result` |
 /// | [`Connection`](crate::Connection), which is the server calling its client | a [`ClientCall`](crate::ClientCall): await it |
 ///
 /// A program's tests may implement it for a type of their own, which answers as they like.

@@ -63,6 +63,8 @@ pub enum ErrorKind {
     Decode,
     /// Events were dropped because their stream was not read in time.
     Lagged,
+    /// A [blocking](crate::blocking) client was used inside an async runtime, where it may not wait.
+    InRuntime,
     /// The runtime or the operating system failed.
     Io,
 }

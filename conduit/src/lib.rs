@@ -31,6 +31,7 @@
 //! - [`OpenRpc`] and [`MethodDescription`] are what a server tells of itself.
 //! - [`Client`] is the other end; any JSON-RPC 2.0 client of any language is one too.
 //! - [`metrics`] lists what a server counts, and the spans of its traces.
+//! - [`blocking`] is a client for programs without a runtime.
 //! - [`testing`] is for tests: a client of a server without a port, in paused time if you like.
 //! - [`raw`] is plain WebSocket, beside JSON-RPC or without it.
 //! - [`protocol`] is JSON-RPC 2.0 as types.
@@ -75,6 +76,8 @@ pub mod __private;
 mod admission;
 #[cfg(feature = "server")]
 mod asked;
+#[cfg(feature = "client")]
+pub mod blocking;
 #[cfg(feature = "server")]
 mod broadcast;
 #[cfg(feature = "server")]

@@ -329,6 +329,12 @@ impl Client {
         self.known.document()
     }
 
+    /// The same connection, with another [timeout](Connect::timeout) of calls.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self { timeout, ..self.clone() }
+    }
+
     /// Closes the connection, for all clones; returns when the server has closed its side, or after 5 seconds.
     ///
     /// Notifications that were handed over before still go out. Calls that wait end with an error of kind
