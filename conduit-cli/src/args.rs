@@ -1,29 +1,42 @@
 //! The command line.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::LazyLock, time::Duration};
 
 use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::{address::Address, exit};
 
-/// List, call, listen to, measure and serve JSON-RPC 2.0 over WebSocket.
-///
-/// URL is ws://HOST:PORT, wss://, http://, https://, just HOST:PORT, or :PORT on this machine.
+/// List, call, listen to, measure and serve JSON-RPC 2.0 over WebSocket
 #[derive(Debug, Parser)]
-#[command(name = "conduit", version, after_help = exit::TABLE, disable_help_subcommand = true)]
+#[command(name = "conduit", version, after_help = AFTER_HELP.as_str(), disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 
     /// Write results, and errors, as one line of JSON each
-    #[arg(long, global = true, display_order = 100)]
+    #[arg(long, global = true, help_heading = "Output")]
     pub(crate) json: bool,
 
-    /// When to use colours; `auto` is on a terminal, without NO_COLOR
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", display_order = 101)]
+    /// When to use colours: auto is on a terminal where NO_COLOR is not set
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = "Output")]
     pub(crate) color: Color,
 }
+
+static AFTER_HELP: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "\
+A URL is ws://HOST:PORT, wss://HOST, http://, https://, just HOST:PORT, or :PORT on this machine.
+
+Examples:
+  conduit serve
+  conduit list :8080
+  conduit call :8080 add a=2 b=3
+
+{}",
+        exit::TABLE
+    )
+});
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 pub(crate) enum Color {
@@ -76,11 +89,16 @@ pub(crate) struct Describe {
 }
 
 /// Call a method and print its result
-///
-/// The server's schemas say what a value is: `age=7` is a number where a number is wanted, and a text where a text is.
-/// Arguments that don't fit are shown and nothing is called.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+How arguments are written:
+  name=value     a text where the server's schema wants one, else JSON: age=7 is a number
+  name:=json     JSON, whatever the schema says
+  name=@file     the text of a file
+  name:=@file    the JSON of a file
+  '{..}' '[..]'  all arguments as JSON; also @file, and - for standard input
+Those that don't fit the schema are shown, and nothing is called.
+
 Examples:
   conduit call :8080 add a=2 b=3
   conduit call :8080 add '[2, 3]'
@@ -93,8 +111,7 @@ pub(crate) struct Call {
     /// The method
     pub(crate) method: String,
 
-    /// name=value, name:=json, name=@file (its text), name:=@file (its JSON); or all of them as JSON, as @file, or as
-    /// - for standard input
+    /// Its arguments, as told below
     #[arg(value_name = "ARGUMENT", allow_negative_numbers = true)]
     pub(crate) arguments: Vec<String>,
 }
@@ -131,30 +148,30 @@ pub(crate) struct Send {
     #[arg(value_name = "PAYLOAD", allow_negative_numbers = true)]
     pub(crate) payload: Vec<String>,
 
-    /// Ask for no answer, as most events are sent; that it can't be handled is told all the same if the server says so
-    /// at once
+    /// Ask for no answer; a failure is told all the same if the server tells it at once
     #[arg(long)]
     pub(crate) no_ack: bool,
 }
 
-/// Call methods and hear events in a shell of its own, with completion and history
-///
-/// `:help` says what can be typed. Lines from a pipe are run one after the other, up to the first that fails.
+/// Call methods and hear events in a shell with completion and history
 #[derive(Debug, Args)]
+#[command(after_help = "\
+:help says what can be typed. Lines from a pipe are run one after the other, up to the first that fails:
+  printf 'add a=2 b=3\\nadd a=3 b=4\\n' | conduit repl :8080")]
 pub(crate) struct Repl {
     #[command(flatten)]
     pub(crate) server: Server,
 
-    /// Where the history is kept, instead of the directory for the state of programs
+    /// The file of the history, in place of the usual one
     #[arg(long, env = "CONDUIT_HISTORY", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) history: Option<PathBuf>,
 }
 
 /// Measure how many calls of a method a server answers, and how fast
-///
-/// The method is called once before, to see that it can be. Ctrl-C ends the measurement, and shows what came of it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+The method is called once before, to see that it can be. Ctrl-C ends the measurement and shows what came of it.
+
 Examples:
   conduit bench :8080 add a=2 b=3
   conduit bench :8080 add a=2 b=3 --connections 50 --in-flight 10 --duration 30s
@@ -194,8 +211,10 @@ pub(crate) struct Openrpc {
     pub(crate) server: Server,
 }
 
-/// Serve a demonstration to try any client against: echo, add, time, sleep, a chat, and a ticking event
+/// Serve a demonstration to try any client against
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Its methods are echo, add, time and sleep. It handles the event chat, which everybody else hears, and sends the event tick.")]
 pub(crate) struct Serve {
     /// The token that clients log in with; none is asked for without it
     #[arg(long, env = "CONDUIT_TOKEN", hide_env_values = true)]
@@ -219,10 +238,14 @@ pub(crate) struct Serve {
 }
 
 /// Print the completions of a shell
-///
-/// For bash: conduit completions bash > ~/.local/share/bash-completion/completions/conduit
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  conduit completions bash > ~/.local/share/bash-completion/completions/conduit
+  conduit completions zsh > ~/.zfunc/_conduit
+  conduit completions fish > ~/.config/fish/completions/conduit.fish")]
 pub(crate) struct Completions {
+    /// The shell
     pub(crate) shell: clap_complete::Shell,
 }
 

@@ -23,7 +23,7 @@ pub(crate) async fn run(command: Command, output: Output) -> Result {
         Command::Repl(args) => repl::run(args, output, Interrupts::new()?).await,
         Command::Bench(args) => bench::run(args, output, Interrupts::new()?).await,
         Command::Openrpc(args) => Interrupts::new()?.guard(openrpc::run(args, output)).await,
-        Command::Serve(args) => serve::run(args).await,
+        Command::Serve(args) => serve::run(args, output).await,
         Command::Completions(args) => completions::run(&args),
     }
 }

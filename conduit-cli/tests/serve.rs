@@ -58,6 +58,23 @@ async fn others_are_let_in_with_a_token_alone() {
 }
 
 #[tokio::test]
+async fn scripts_learn_its_address() {
+    let mut demo = Running::start(&["serve", "--port", "0", "--json"]);
+    let said: Value = serde_json::from_str(&demo.line().await).expect("JSON");
+    let url = said["url"].as_str().expect("a URL");
+    assert_eq!(run(&["call", url, "add", "a=2", "b=3"]).await.ok(), "5\n");
+}
+
+#[tokio::test]
+async fn every_call_is_logged_when_that_is_asked_for() {
+    let (demo, url) = demo(&["--verbose"]).await;
+    run(&["call", &url, "add", "a=2", "b=3"]).await.ok();
+    demo.signal("INT").await;
+    let log = demo.end().await.stderr;
+    assert!(log.lines().any(|line| line.contains("add") && line.contains("outcome")), "{log}");
+}
+
+#[tokio::test]
 async fn an_address_that_is_taken_is_told() {
     let (_demo, url) = demo(&[]).await;
     let port = url.rsplit(':').next().expect("a port");

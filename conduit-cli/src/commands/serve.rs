@@ -1,5 +1,7 @@
 //! `conduit serve`: a server to try clients against.
 
+mod log;
+
 use std::{
     net::IpAddr,
     time::{Duration, SystemTime},
@@ -8,28 +10,24 @@ use std::{
 use conduit::{Connection, Event, RpcError, Server, ServerBuilder, methods, on, rpc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use tracing_subscriber::{filter::Targets, prelude::*};
+use serde_json::{json, value::RawValue};
 
 use crate::{
     args::Serve,
     exit::Exit,
-    failure::{Failure, Result},
-    output::{
-        self,
-        style::{self, paint},
-    },
+    failure::{Failure, Result, inform},
+    output::{self, Output},
 };
 
-pub(crate) async fn run(args: Serve) -> Result {
-    log(args.verbose);
+pub(crate) async fn run(args: Serve, output: Output) -> Result {
+    log::start(args.verbose);
     let builder = Server::builder()
         .name("conduit serve")
         .host(&args.host)
         .port(args.port)
         .explicit()
         .methods(methods![echo, add, time, sleep, chat])
-        .on_startup(move |server: Server| async move { announce(&server, args.tick) });
+        .on_startup(move |server: Server| async move { announce(&server, args.tick, output) });
     let server = with_token(builder, args.token, &args.host)?;
     let served = async { server.build()?.run().await };
     served.await.map_err(|error| Failure::new(Exit::Failed, error.to_string()))
@@ -46,26 +44,18 @@ fn with_token(builder: ServerBuilder, token: Option<String>, host: &str) -> Resu
     }
 }
 
-fn log(is_verbose: bool) {
-    let level = if is_verbose { tracing::Level::DEBUG } else { tracing::Level::WARN };
-    let calls = Targets::new().with_default(tracing::Level::WARN).with_target("conduit::call", level);
-    let spans = tracing_subscriber::fmt::format::FmtSpan::CLOSE;
-    let lines = tracing_subscriber::fmt::layer()
-        .with_ansi(anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never)
-        .with_span_events(if is_verbose { spans } else { tracing_subscriber::fmt::format::FmtSpan::NONE })
-        .with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(lines.with_filter(calls)).init();
-}
-
 /// Says where the server is, and lets it tick.
-fn announce(server: &Server, tick: Duration) -> Result<(), String> {
+fn announce(server: &Server, tick: Duration, output: Output) -> Result<(), String> {
     let address = server.address().ok_or("the server has no address")?;
-    let hints = format!(
-        "{}\n",
-        paint(style::FAINT, &format!("try `conduit list {address}` or `conduit repl {address}`; Ctrl-C ends it"))
-    );
-    anstream::eprint!("{hints}");
-    output::line(&format!("serving on ws://{address}")).map_err(|_| "the output is closed".to_owned())?;
+    let url = format!("ws://{address}");
+    let said = match output.json {
+        true => output.json(&json!({ "url": url })),
+        false => output::line(&format!("serving on {url}")),
+    };
+    said.map_err(|_| "the output is closed".to_owned())?;
+    if !output.json {
+        inform(format!("try `conduit list {address}` or `conduit repl {address}`; Ctrl-C ends it"));
+    }
     tokio::spawn(ticking(server.clone(), tick));
     Ok(())
 }
