@@ -24,6 +24,11 @@ async fn an_event_that_can_not_be_handled_is_a_failure_also_without_ack() {
         let done = run(&[&["send", &url, "count", "-3"], more].concat()).await;
         assert!(done.failed(5).contains(" | count -3\n |       ^^ "), "{done:?}");
     }
+    let done = run(&["send", &url, "chat", "{\"text\": 5}"]).await;
+    assert!(
+        done.failed(5).contains(" | chat '{\"text\": 5}'\n |                ^ expected a string, got 5"),
+        "{done:?}"
+    );
     assert!(run(&["send", &url, "chta", "1"]).await.failed(5).contains("did you mean `chat`?"));
     assert!(run(&["send", &url, "chat", "hello"]).await.failed(2).contains("expected JSON, or name=value, got hello"));
 }

@@ -96,7 +96,7 @@ async fn mistakes_are_told_and_the_shell_goes_on() {
     let (server, history) = (serve().await, History::new("mistakes"));
     let mut terminal = shell(&server, &history);
     terminal.types(&format!("add a=2 b=three{ENTER}"));
-    let screen = terminal.sees("help: `conduit describe");
+    let screen = terminal.sees("help: `:describe add` shows what it takes");
     let lines: Vec<&str> = screen.lines().map(str::trim_end).collect();
     ready(&terminal, 2);
     let error = lines.iter().position(|line| *line == "error: invalid params for `add`").expect("the error");

@@ -108,7 +108,8 @@ impl Writer {
     /// A payload that is one value.
     pub(super) fn payload(&mut self, value: &str) -> Range<usize> {
         let place = self.word(value);
-        self.0.values.push(Placed { name: None, name_place: place.clone(), place: place.clone(), is_json: false });
+        // A text that stands for itself leads nowhere further either.
+        self.0.values.push(Placed { name: None, name_place: place.clone(), place: place.clone(), is_json: true });
         place
     }
 

@@ -68,7 +68,13 @@ impl Shell {
                 Line::Typed(line) => match self.guarded(&line).await {
                     Ok(Next::Line) => {}
                     Ok(Next::End) => break,
-                    Err(failure) => failure.report(self.output.json),
+                    Err(failure) => {
+                        if failure.exit() == Exit::Interrupted {
+                            // The terminal has written ^C.
+                            eprintln!();
+                        }
+                        failure.report(self.output.json);
+                    }
                 },
                 Line::Interrupted => {}
                 Line::End => break,
@@ -100,7 +106,7 @@ impl Shell {
         interrupts.forget();
         tokio::select! {
             next = run_line(command, session, feed, hearing, *output) => next,
-            () = interrupts.next() => Err(Failure::new(Exit::Interrupted, "interrupted")),
+            () = interrupts.next() => Err(Failure::new(Exit::Interrupted, "interrupted, and the call taken back")),
         }
     }
 }
@@ -126,15 +132,25 @@ async fn run_line(
         Command::Send(event, words) => {
             session.check_name(&event)?;
             let payload = Arguments::read_payload(&event, &words, api.payload(&event))?;
-            output.raw(&send::acknowledged(session, &event, payload).await?)?;
+            let ack = send::acknowledged(session, &event, payload).await;
+            output.raw(&ack.map_err(|failure| in_shell(failure, &event))?)?;
         }
         Command::Call(method, words) => {
             session.check_name(&method)?;
             let arguments = Arguments::read(&method, &words, api.params(&method))?;
-            output.raw(&session.call(&method, &arguments).await?)?;
+            let result = session.call(&method, &arguments).await;
+            output.raw(&result.map_err(|failure| in_shell(failure, &method))?)?;
         }
     }
     Ok(Next::Line)
+}
+
+/// A failure with the help of a shell.
+fn in_shell(failure: Failure, name: &str) -> Failure {
+    match failure.exit() {
+        Exit::Refused => failure.help(format!("`:describe {name}` shows what it takes")),
+        _ => failure,
+    }
 }
 
 async fn ensure_connected(session: &mut Session, feed: &listen::Feed) -> Result {
