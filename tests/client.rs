@@ -105,7 +105,7 @@ async fn errors_come_back_as_the_type_that_the_function_returned() {
 async fn a_lost_connection_fails_pending_calls_at_once() {
     let gate = Arc::new(Gate::default());
     let server = start(builder(methods![add, forever]).open().state(Arc::clone(&gate))).await;
-    let client = connect(&server).await;
+    let client = Client::connect(format!("ws://{}", server.address())).reconnect(false).await.expect("connected");
     let pending = tokio::spawn({
         let client = client.clone();
         async move { forever::call(&client).await }
@@ -236,12 +236,23 @@ async fn a_version_that_is_none_is_an_error_on_either_side() {
 #[tokio::test]
 async fn a_server_tells_its_version_to_nobody_but_those_who_are_logged_in() {
     let server = start(builder(methods![add]).password("p").version("2.0.0")).await;
-    let error = refused(Client::connect(format!("ws://{}", server.address())).minimum_version("1.0.0")).await;
-    assert_eq!(error.kind(), ErrorKind::Version);
-    assert_eq!(error.version_mismatch().expect("the versions").got, None);
-    let stranger = connect(&server).await;
+    let connect = || Client::connect(format!("ws://{}", server.address()));
+    let stranger = connect().minimum_version("1.10.0").await.expect("nothing was told yet");
     let told: Value = stranger.call("rpc.login", json!({ "token": "p" })).await.expect("logged in");
     assert_eq!(told["version"], "2.0.0");
+    for batch in [false, true] {
+        let stranger = connect().minimum_version("2.0.1").await.expect("nothing was told yet");
+        let error = if batch {
+            let mut batch = stranger.batch();
+            batch.call::<Value>("rpc.login", json!({ "token": "p" }));
+            batch.send().await.expect_err("too old")
+        } else {
+            stranger.call::<Value>("rpc.login", json!({ "token": "p" })).await.expect_err("too old")
+        };
+        assert_eq!(error.kind(), ErrorKind::Version);
+        assert_eq!(error.version_mismatch().expect("the versions").got.as_deref(), Some("2.0.0"));
+        assert_eq!(stranger.closed().await.code, CloseCode::NORMAL);
+    }
 }
 
 #[tokio::test]

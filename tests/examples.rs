@@ -101,7 +101,7 @@ async fn users_keeps_its_data_over_a_restart() {
 async fn a_server_that_runs_ends_gracefully_at_sigint_and_sigterm() {
     for signal in ["INT", "TERM"] {
         let mut users = Users::serve(":memory:", "t").await;
-        let client = conduit::Client::connect(&users.url).password("t").await.expect("connected");
+        let client = conduit::Client::connect(&users.url).password("t").reconnect(false).await.expect("connected");
         let process = users.child.id().expect("it runs").to_string();
         let sent = Command::new("kill").args(["-s", signal, &process]).status().await.expect("`kill` starts");
         assert!(sent.success());

@@ -29,6 +29,7 @@ const PUBLIC: Usage = Usage("public");
 const ALLOW: Usage = Usage(r#"allow = "admin""#);
 const TIMEOUT: Usage = Usage(r#"timeout = "5s""#);
 const ORDERED: Usage = Usage("ordered");
+const IDEMPOTENT: Usage = Usage("idempotent");
 const DEPRECATED: Usage = Usage("deprecated");
 const SKIP: Usage = Usage("skip");
 const CRATE: Usage = Usage("crate = path::to::conduit");
@@ -44,13 +45,13 @@ const BUILTIN: Usage = Usage("builtin");
 pub(crate) const FUNCTION: Grammar = Grammar {
     attribute: "rpc",
     place: "a function",
-    options: &[NAME, PUBLIC, ALLOW, TIMEOUT, ORDERED, DEPRECATED, CRATE, BUILTIN],
+    options: &[NAME, PUBLIC, ALLOW, TIMEOUT, ORDERED, IDEMPOTENT, DEPRECATED, CRATE, BUILTIN],
 };
 pub(crate) const BLOCK: Grammar = Grammar { attribute: "rpc", place: "an `impl` block", options: &[NAMESPACE, CRATE] };
 pub(crate) const METHOD: Grammar = Grammar {
     attribute: "rpc",
     place: "a function of an `impl` block",
-    options: &[NAME, PUBLIC, ALLOW, TIMEOUT, ORDERED, DEPRECATED, SKIP],
+    options: &[NAME, PUBLIC, ALLOW, TIMEOUT, ORDERED, IDEMPOTENT, DEPRECATED, SKIP],
 };
 pub(crate) const HANDLER: Grammar = Grammar {
     attribute: "on",

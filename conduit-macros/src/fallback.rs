@@ -130,6 +130,7 @@ fn method_stub(krate: &Path, ident: &Ident) -> TokenStream {
                 allow: &[],
                 deprecated: false,
                 ordered: false,
+                idempotent: false,
                 timeout: ::core::option::Option::None,
                 location: #krate::Location { file: "", line: 0 },
                 borrows: &[],

@@ -49,6 +49,7 @@ use model::{
 /// | `allow = "admin"` | can be called only by who has this role, or one of several (`"admin, editor"`) |
 /// | `timeout = "5s"` | how long a call may run, instead of the server's limit |
 /// | `ordered` | calls of one connection run one after the other |
+/// | `idempotent` | running a call twice is as good as once: a client may send it again when the connection fell before the answer |
 /// | `deprecated` | marked so in the discovery documents, as Rust's own `#[deprecated]` does too |
 /// | `crate = path` | where the conduit crate is, for programs that know it by another name |
 ///
@@ -87,7 +88,7 @@ use model::{
 /// | `crate = path` | as on a function |
 ///
 /// On the functions inside, `#[rpc(..)]` takes `name` (the part behind the namespace), `public`, `allow`,
-/// `timeout`, `ordered` and `deprecated` as above, and `skip` for one that is no method. One with `#[on("chat")]`
+/// `timeout`, `ordered`, `idempotent` and `deprecated` as above, and `skip` for one that is no method. One with `#[on("chat")]`
 /// handles an event instead: its name has no namespace in front, and the client no function for it.
 #[proc_macro_attribute]
 pub fn rpc(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {

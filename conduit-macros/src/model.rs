@@ -54,6 +54,8 @@ pub(crate) struct Method {
     pub(crate) deprecated: bool,
     /// Whether the calls of one connection run one after the other.
     pub(crate) ordered: bool,
+    /// Whether a call may be sent again when it may have run.
+    pub(crate) idempotent: bool,
     /// One of conduit's own: it may be called `rpc.`, and no program registers it.
     pub(crate) builtin: bool,
     pub(crate) timeout: Option<Duration>,
@@ -126,6 +128,7 @@ impl Method {
             allow: options.allow(errors),
             deprecated: options.flag("deprecated").is_some() || deprecation.is_some(),
             ordered: options.flag("ordered").is_some(),
+            idempotent: options.flag("idempotent").is_some(),
             builtin: options.flag("builtin").is_some(),
             timeout: options.timeout(errors),
             events: Vec::new(),

@@ -54,7 +54,8 @@ fn parameters_are_told_apart_by_ownership() {
 
 #[test]
 fn options_of_a_function() {
-    let options = quote!(name = "user.create", public, timeout = "1m 30s", ordered, deprecated, crate = crate::conduit);
+    let options = quote!(name = "user.create", public, timeout = "1m 30s", ordered, idempotent, deprecated);
+    let options = quote!(#options, crate = crate::conduit);
     let (function, errors) = function(
         options,
         parse_quote!(
@@ -64,7 +65,7 @@ fn options_of_a_function() {
     assert_eq!(errors.messages(), [""; 0]);
     let method = &function.method;
     assert_eq!(method.name.text, "user.create");
-    assert!(method.public && method.ordered && method.deprecated && !method.builtin);
+    assert!(method.public && method.ordered && method.idempotent && method.deprecated && !method.builtin);
     assert_eq!(method.timeout, Some(Duration::from_secs(90)));
     assert_eq!(text(&function.krate), "crate::conduit");
 }

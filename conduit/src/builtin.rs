@@ -24,13 +24,13 @@ pub(crate) fn methods() -> Vec<MethodDescriptor> {
 }
 
 /// List all methods that the caller may call: name, description, argument and result schemas, errors, sorted by name.
-#[rpc(name = "listall", builtin)]
+#[rpc(name = "listall", idempotent, builtin)]
 async fn listall(server: &Server, client: &Connection) -> Result<List, ErrorObject> {
     Ok(List(server.documents(client)?))
 }
 
 /// Describe the service as an OpenRPC 1.4 document.
-#[rpc(name = "rpc.discover", builtin)]
+#[rpc(name = "rpc.discover", idempotent, builtin)]
 async fn discover(server: &Server, client: &Connection) -> Result<OpenRpc, ErrorObject> {
     Ok(OpenRpc(server.documents(client)?))
 }

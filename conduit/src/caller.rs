@@ -49,7 +49,8 @@ impl<T> Caller<T> for crate::Client {
     type Call = crate::PendingCall<T>;
 
     fn call_method(&self, method: &'static MethodMeta, params: &impl Serialize) -> Self::Call {
-        self.call(method.name, params)
+        let call = self.call(method.name, params);
+        if method.idempotent { call.idempotent() } else { call }
     }
 }
 

@@ -13,12 +13,15 @@ use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
 /// Codes that no close frame may have are 0 to 999, 1004 to 1006, 1014 to 2999 (many peers take no 1014), and 5000 and more. Where one of them is
 /// given to be sent, 1011 is sent, and the fault is logged.
 ///
+/// Whether to come back is what [`is_worth_a_retry`](Self::is_worth_a_retry) says, and what a [`Client`](crate::Client)
+/// does. One that the server closed with a code of the application's does not come back: it was sent away.
+///
 /// | code | meaning | come back? |
 /// |---|---|---|
-/// | 1000 | normal end | as you like |
+/// | 1000 | normal end | no, unless there is more to do |
 /// | 1001 | the server shuts down | yes, after a while |
-/// | 1002 | a frame broke the WebSocket protocol | no: a fault of the client |
-/// | 1007 | a text frame was not UTF-8 | no: a fault of the client |
+/// | 1002 | a frame broke the WebSocket protocol | once, as it may have been damaged on its way; else it is a fault of the client |
+/// | 1007 | a text frame was not UTF-8 | likewise |
 /// | 1008 | more was sent on a raw route than `max_messages_per_second` or `max_bytes_per_second` | yes, more slowly |
 /// | 1009 | a message was over `max_message_size` | not with that message |
 /// | 1011 | the handler of a raw route failed; the server's log says how | yes |
@@ -64,6 +67,15 @@ impl CloseCode {
     #[must_use]
     pub const fn as_u16(self) -> u16 {
         self.0
+    }
+
+    /// Whether a client that was closed with this code may expect to fare better on another connection.
+    ///
+    /// Not so with 1000, the codes for which the client is to blame, and those of the application.
+    #[must_use]
+    pub const fn is_worth_a_retry(self) -> bool {
+        // 1012 is "service restart", 1014 "bad gateway", 3008 "timeout": the registry of RFC 6455, 11.7.
+        matches!(self.0, 1001 | 1005 | 1006 | 1008 | 1009 | 1011..=1015 | 3008 | 4002 | 4004)
     }
 
     /// The code as the application may have it sent: itself, if a close frame can have it (RFC 6455, 7.4.2).

@@ -67,6 +67,9 @@ pub struct MethodDescription {
     /// Whether the calls of one connection run one after the other.
     #[serde(default)]
     pub ordered: bool,
+    /// Whether running a call twice is as good as once.
+    #[serde(default)]
+    pub idempotent: bool,
     /// How long a call may run, in seconds; `None` for the server's own limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
@@ -185,7 +188,7 @@ mod tests {
         let text = json!({
             "name": "m", "description": "d", "params": {"type": "object"}, "result": {"type": "null"},
             "errors": [{"code": 404, "message": "user {id} not found", "data": {"type": "object"}}],
-            "public": true, "deprecated": true, "ordered": true, "timeout": 2.5,
+            "public": true, "deprecated": true, "ordered": true, "idempotent": true, "timeout": 2.5,
         });
         let method: MethodDescription = from_value(text.clone()).unwrap();
         assert_eq!(serde_json::to_value(&method).unwrap(), text);

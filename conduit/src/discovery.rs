@@ -106,6 +106,7 @@ fn describe(method: &Registered) -> MethodDescription {
         allow: meta.allow.iter().copied().map(Into::into).collect(),
         deprecated: meta.deprecated,
         ordered: method.is_ordered(),
+        idempotent: meta.idempotent,
         timeout: meta.timeout.map(|timeout| timeout.as_secs_f64()),
     }
 }
@@ -158,6 +159,9 @@ fn method_object(method: &Registered, components: &mut Components) -> Value {
     }
     if method.is_ordered() {
         object.insert("x-ordered".into(), true.into());
+    }
+    if meta.idempotent {
+        object.insert("x-idempotent".into(), true.into());
     }
     if let Some(timeout) = meta.timeout {
         object.insert("x-timeout-seconds".into(), timeout.as_secs_f64().into());

@@ -28,6 +28,7 @@ struct Inner {
     object: Option<ErrorObject>,
     close: Option<Close>,
     is_unsent: bool,
+    may_have_run: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -98,6 +99,7 @@ impl Error {
             object: None,
             close: None,
             is_unsent: false,
+            may_have_run: false,
             source: None,
         }))
     }
@@ -132,6 +134,12 @@ impl Error {
         self
     }
 
+    /// Of a call that was sent and has no answer.
+    pub(crate) fn that_may_have_run(mut self) -> Self {
+        self.0.may_have_run = true;
+        self
+    }
+
     /// Which case it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -139,8 +147,8 @@ impl Error {
     }
 
     /// Whether it is the error of a call, a batch or an event of which nothing was sent, so that it has not run: its
-    /// params can't be written, a [discovered](crate::Client::discover) schema refuses them, or the connection had
-    /// ended before.
+    /// params can't be written, a [discovered](crate::Client::discover) schema refuses them, or there was no connection
+    /// for it.
     #[must_use]
     pub fn is_unsent(&self) -> bool {
         self.0.is_unsent
@@ -183,7 +191,15 @@ impl Error {
         E::from_error_object(self.object()?)
     }
 
-    /// Whether the connection was gone before the answer came; the call may have run.
+    /// Whether a call was sent and is not answered, so that nobody on this side knows whether it has run: the connection
+    /// fell, or the time was up. A call that failed otherwise did not run, or was answered.
+    #[must_use]
+    pub fn may_have_run(&self) -> bool {
+        self.0.may_have_run
+    }
+
+    /// Whether the connection was gone before the answer came; [`may_have_run`](Self::may_have_run) says whether the
+    /// call was sent.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.kind() == ErrorKind::Closed
@@ -211,7 +227,7 @@ impl Error {
         self.0.source.as_ref()?.downcast_ref()
     }
 
-    /// Whether the answer did not come in time, or the server gave the call up for taking too long; it may have run.
+    /// Whether the answer did not come in time, or the server gave the call up for taking too long.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout || self.code() == Some(ErrorCode::Timeout.code())

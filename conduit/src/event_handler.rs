@@ -124,6 +124,7 @@ pub(crate) fn descriptor<P: 'static, H: EventHandler<P>>(
         allow: &[],
         deprecated: false,
         ordered: false,
+        idempotent: false,
         timeout: None,
         location: Location { file: caller.file(), line: caller.line() },
         borrows: &[],

@@ -109,10 +109,12 @@ mod event_failed;
 mod event_handler;
 mod events;
 mod handshake;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "client", feature = "server"))]
 mod heartbeat;
 #[cfg(feature = "server")]
 mod hook;
+#[cfg(any(feature = "client", feature = "server"))]
+mod hook_result;
 #[cfg(feature = "server")]
 mod hub;
 #[cfg(feature = "server")]
@@ -166,7 +168,7 @@ pub use broadcast::Broadcast;
 pub use builder::ServerBuilder;
 pub use caller::Caller;
 #[cfg(feature = "client")]
-pub use client::{Answers, Batch, Client, ClientHandler, Connect, Entry, Events, PendingCall, Subscription};
+pub use client::{Answers, Batch, Client, ClientHandler, Connect, Entry, Events, PendingCall, Subscription, Token};
 #[cfg(feature = "server")]
 pub use client_call::ClientCall;
 pub use close::{CloseCode, Disconnected};
@@ -378,8 +380,8 @@ pub use event_handler::EventHandler;
 pub use events::{Ack, Event, EventNames};
 #[cfg(feature = "server")]
 pub use hook::{Hook, HookDescriptor, HookMeta, Moment, Occasion};
-#[cfg(feature = "server")]
-pub use lifecycle::HookResult;
+#[cfg(any(feature = "client", feature = "server"))]
+pub use hook_result::HookResult;
 pub use method::{Borrow, Location, Method, MethodDescriptor, MethodMeta, Service};
 pub use openrpc::OpenRpc;
 pub use protocol::{ErrorCode, ErrorObject, Fault, Id};

@@ -66,6 +66,8 @@ pub struct MethodMeta {
     pub deprecated: bool,
     /// Whether the calls of one connection run one after the other.
     pub ordered: bool,
+    /// Whether running a call twice is as good as once, so that a client may send it again when the connection fell.
+    pub idempotent: bool,
     /// How long a call may run; `None` for the server's own limit.
     pub timeout: Option<Duration>,
     /// Where the function stands.

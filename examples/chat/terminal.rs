@@ -58,6 +58,8 @@ impl Terminal {
         let (writer, lines) = mpsc::unbounded_channel();
         let client = Client::connect(url)
             .password(name)
+            // Who is not there misses what is said: better to know.
+            .reconnect(false)
             .on_event(writing(&writer, |said: Said| format!("{}: {}", said.name, said.text)))
             .on_event(writing(&writer, |joined: Joined| format!("* {} joined", joined.name)))
             .on_event(writing(&writer, |left: Left| format!("* {} left", left.name)))

@@ -89,7 +89,7 @@ pub(crate) fn outcome(krate: &Path, output: &Output) -> (TokenStream, TokenStrea
 /// ```
 fn meta(target: &Target) -> TokenStream {
     let Target { krate, method, .. } = target;
-    let Method { events, public, allow, deprecated, ordered, .. } = method;
+    let Method { events, public, allow, deprecated, ordered, idempotent, .. } = method;
     let (name, description) = (&method.name.text, method.description());
     let timeout = timeout(krate, method);
     let borrows = method.callable.borrows().map(|ty| quote_spanned!(ours(ty.span())=> #krate::Borrow::of::<#ty>()));
@@ -103,6 +103,7 @@ fn meta(target: &Target) -> TokenStream {
             allow: &[#(#allow),*],
             deprecated: #deprecated,
             ordered: #ordered,
+            idempotent: #idempotent,
             timeout: #timeout,
             location: #location,
             borrows: &[#(#borrows),*],

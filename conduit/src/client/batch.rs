@@ -7,18 +7,15 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::join_all;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use super::{
-    Client,
-    call::{self, Ticket, request, within},
-    ending::Ending,
+    Client, call,
+    exchange::{self, Exchange, request},
     known::Known,
-    link::Link,
     params,
-    pending::{Failure, Outcome},
+    pending::Outcome,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -47,6 +44,7 @@ pub struct Batch {
     calls: usize,
     fault: Option<Error>,
     timeout: Duration,
+    idempotent: bool,
 }
 
 struct Draft {
@@ -80,7 +78,7 @@ impl Batch {
     pub(super) fn new(client: Client) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let (number, timeout) = (NUMBER.fetch_add(1, Ordering::Relaxed), client.timeout);
-        Self { client, number, entries: Vec::new(), calls: 0, fault: None, timeout }
+        Self { client, number, entries: Vec::new(), calls: 0, fault: None, timeout, idempotent: false }
     }
 
     /// Adds a call. What it takes as `params` is what [`Client::call`] takes.
@@ -102,6 +100,14 @@ impl Batch {
         self
     }
 
+    /// Says that running all of it twice is as good as once: when the connection falls before there is an answer, it is
+    /// sent again over the next. It is so from the start when the client has [discovered](Client::discover) that each of
+    /// its methods is.
+    pub fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
     /// How many calls and notifications it holds.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -118,15 +124,15 @@ impl Batch {
     ///
     /// # Errors
     /// `Encode` for a batch without an entry, and for arguments that can't be sent, before anything is; `Timeout`
-    /// and `Closed` for the batch as a whole. What the server answers to an entry, errors included, is for
-    /// [`Answers::take`] to say. So is what it would answer, to go by what it [tells](Client::discover) of itself: a call
-    /// that it would refuse is left out, and a notification that it would refuse is an error, `Rpc`, of the batch, of
-    /// which then nothing is sent.
+    /// and `Closed` for the batch as a whole, as for a single [call](super::PendingCall). What the server answers to an
+    /// entry, errors included, is for [`Answers::take`] to say. So is what it would answer, to go by what it
+    /// [tells](Client::discover) of itself: a call that it would refuse is left out, and a notification that it would
+    /// refuse is an error, `Rpc`, of the batch, of which then nothing is sent.
     ///
     /// # Cancel safety
     /// Dropping it gives up the calls that are not answered: the server is told by `rpc.cancel`.
     pub async fn send(self) -> Result<Answers> {
-        let Self { client, number, entries, fault, timeout, .. } = self;
+        let Self { client, number, entries, fault, timeout, idempotent, .. } = self;
         if let Some(fault) = fault {
             return Err(fault);
         }
@@ -135,9 +141,21 @@ impl Batch {
             return Err(Error::new(ErrorKind::Encode, message).unsent());
         }
         let (entries, refused) = checked(&client.known, entries)?;
-        let outcomes = within(timeout, "the batch", exchange(&client.link, &entries)).await?;
+        let (link, ahead) = (&*client.link, client.ahead);
+        let idempotent = idempotent || entries.iter().all(|entry| client.known.is_idempotent(&entry.method));
+        let outcomes = if entries.is_empty() {
+            Vec::new()
+        } else {
+            let calls = entries.iter().filter(|entry| entry.is_call).count() as u64;
+            let exchange = Exchange { link, what: "the batch", timeout, idempotent, ahead, is_batch: true };
+            exchange.run(calls, |first_id| text(&entries, first_id)).await?
+        };
         let methods = entries.into_iter().filter(|entry| entry.is_call).map(|entry| entry.method);
-        let mut answers: Vec<_> = methods.zip(outcomes.into_iter().map(Answer::Given)).collect();
+        let given: Vec<_> = methods.zip(outcomes).collect();
+        for (method, outcome) in &given {
+            outcome.as_ref().map_or(Ok(()), |answer| exchange::inspect(link, method, answer))?;
+        }
+        let mut answers: Vec<_> = given.into_iter().map(|(method, outcome)| (method, Answer::Given(outcome))).collect();
         for Refused { call, method, error } in refused {
             answers.insert(call, (method, Answer::Refused(error)));
         }
@@ -173,36 +191,6 @@ fn checked(known: &Known, entries: Vec<Draft>) -> Result<(Vec<Draft>, Vec<Refuse
         }
     }
     Ok((taken, refused))
-}
-
-async fn exchange(link: &Link, entries: &[Draft]) -> Result<Vec<Outcome>> {
-    if entries.is_empty() {
-        return Ok(Vec::new());
-    }
-    let calls = entries.iter().filter(|entry| entry.is_call).count() as u64;
-    let not_sent = |ending: Ending| ending.not_sent("the batch");
-    let slot = link.slot().await.map_err(not_sent)?;
-    let ids = link.next_ids(calls);
-    let text = text(entries, ids.start);
-    if ids.is_empty() {
-        link.send(text, None, slot);
-        return Ok(Vec::new());
-    }
-    let answers = link.pending().register_batch(ids.clone()).map_err(not_sent)?;
-    let _ticket = Ticket { link, ids: ids.clone() };
-    link.send(text, Some(ids), slot);
-    let outcomes = join_all(answers.into_iter().map(call::outcome)).await;
-    // An entry that was answered before the connection ended keeps its answer.
-    match &outcomes[0] {
-        Err(failure @ Failure::Closed { .. }) if outcomes.iter().all(is_closed) => {
-            Err(failure.clone().into_error("the batch"))
-        }
-        _ => Ok(outcomes),
-    }
-}
-
-fn is_closed(outcome: &Outcome) -> bool {
-    matches!(outcome, Err(Failure::Closed { .. }))
 }
 
 fn text(entries: &[Draft], first_id: u64) -> String {

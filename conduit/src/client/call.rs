@@ -3,7 +3,6 @@
 use std::{
     fmt,
     marker::PhantomData,
-    ops::Range,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -11,23 +10,30 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
 
-use super::{Client, ending::Ending, link::Link, params, pending::Outcome};
-use crate::{
-    error::{Error, ErrorKind, Result},
-    protocol::{Id, request_text},
+use super::{
+    Client,
+    exchange::{self, Exchange, request},
+    params,
 };
+use crate::error::{Error, ErrorKind, Result};
 
 /// A call to a server: await it for the answer.
 ///
 /// Nothing is sent before the first poll. It resolves to what the server answered, as a `T`.
 ///
+/// While the connection is down the call waits for the next, up to its timeout; [`Connect::max_waiting`] says how many
+/// calls may. When the connection falls on which it was sent, it may have run: it fails at once, unless it is
+/// [idempotent](Self::idempotent), and is sent again over the next connection then.
+///
 /// # Errors
 /// By [`kind`](Error::kind): `Rpc` when the server answers with an error, or would to go by what it
 /// [tells](Client::discover) of itself; `Encode` when the arguments are neither
 /// an object, an array nor nothing; `Decode` when the answer is no `T`; `Timeout` when there is none in time;
-/// `Closed`, at once, when the connection ends before it or has ended.
+/// `Closed`, at once, when the connection ends before it, or the client has ended. Of the last two,
+/// [`may_have_run`](Error::may_have_run) says whether the call was sent.
+///
+/// [`Connect::max_waiting`]: super::Connect::max_waiting
 ///
 /// # Cancel safety
 /// Dropping it gives the call up: if it was sent, the server is told by `rpc.cancel`. It may still have run.
@@ -47,6 +53,7 @@ struct Draft {
     method: Box<str>,
     params: Result<Option<Box<RawValue>>>,
     timeout: Duration,
+    idempotent: bool,
 }
 
 /// A result and the method that it came from.
@@ -59,11 +66,12 @@ impl<T> PendingCall<T> {
     pub(super) fn new(client: Client, method: &str, params: &impl Serialize) -> Self {
         let params = params::encode(method, params);
         let timeout = client.timeout;
-        let draft = Draft { client, method: method.into(), params, timeout };
+        let draft = Draft { client, method: method.into(), params, timeout, idempotent: false };
         Self { stage: Stage::Unsent(Some(draft)), output: PhantomData }
     }
 
-    /// How long to wait for the answer, counted from the first poll; the client's own timeout otherwise.
+    /// How long to wait for the answer, counted from the first poll, with the time until there is a connection; the
+    /// client's own timeout otherwise.
     ///
     /// Without effect on a call that was polled.
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -71,6 +79,24 @@ impl<T> PendingCall<T> {
             draft.timeout = timeout;
         }
         self
+    }
+
+    /// Says that running it twice is as good as once: when the connection falls before the answer, it is sent again
+    /// over the next. Calls of a method that is declared `#[rpc(idempotent)]` are so from the start when they are made
+    /// by its own `call` function, or the client has [discovered](Client::discover) that it is.
+    ///
+    /// One whose message, or answer, was too large for the connection is not sent again.
+    ///
+    /// Without effect on a call that was polled.
+    pub fn idempotent(mut self) -> Self {
+        self.set_idempotent(true);
+        self
+    }
+
+    pub(crate) fn set_idempotent(&mut self, idempotent: bool) {
+        if let Stage::Unsent(Some(draft)) = &mut self.stage {
+            draft.idempotent = idempotent;
+        }
     }
 }
 
@@ -91,7 +117,10 @@ impl<T> fmt::Debug for PendingCall<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("PendingCall");
         if let Stage::Unsent(Some(draft)) = &self.stage {
-            debug.field("method", &draft.method).field("timeout", &draft.timeout);
+            debug
+                .field("method", &draft.method)
+                .field("timeout", &draft.timeout)
+                .field("idempotent", &draft.idempotent);
         }
         debug.finish_non_exhaustive()
     }
@@ -99,52 +128,18 @@ impl<T> fmt::Debug for PendingCall<T> {
 
 impl Draft {
     async fn run(self) -> Result<Answer> {
-        let Self { client, method, params, timeout } = self;
+        let Self { client, method, params, timeout, idempotent } = self;
         let params = params?;
         client.known.check_call(&method, params.as_deref())?;
+        let idempotent = idempotent || client.known.is_idempotent(&method);
         let what = format!("`{method}`");
-        let result = within(timeout, &what, exchange(&client.link, &method, &what, params.as_deref())).await?;
+        let exchange =
+            Exchange { link: &client.link, what: &what, timeout, idempotent, ahead: client.ahead, is_batch: false };
+        let outcomes = exchange.run(1, |id| request(&method, params.as_deref(), Some(id))).await?;
+        let outcome = outcomes.into_iter().next().expect("one call has one outcome");
+        let result = outcome.map_err(|failure| failure.into_error(&what))?;
+        exchange::inspect(&client.link, &method, &result)?;
         Ok(Answer { method, result })
-    }
-}
-
-async fn exchange(link: &Link, method: &str, what: &str, params: Option<&RawValue>) -> Result<Box<RawValue>> {
-    let not_sent = |ending: Ending| ending.not_sent(what);
-    let slot = link.slot().await.map_err(not_sent)?;
-    let ids = link.next_ids(1);
-    let text = request(method, params, Some(ids.start));
-    let answer = link.pending().register(ids.start).map_err(not_sent)?;
-    let _ticket = Ticket { link, ids: ids.clone() };
-    link.send(text, Some(ids), slot);
-    outcome(answer).await.map_err(|failure| failure.into_error(what))
-}
-
-/// Ends `exchange` with an error when it is not done in time.
-pub(super) async fn within<T>(timeout: Duration, what: &str, exchange: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::time::timeout(timeout, exchange).await.unwrap_or_else(|_| {
-        let message = format!("{what} was not answered within {timeout:?}; the call may have run");
-        Err(Error::new(ErrorKind::Timeout, message))
-    })
-}
-
-pub(super) async fn outcome(answer: oneshot::Receiver<Outcome>) -> Outcome {
-    answer.await.expect("every call that leaves the table is answered, and the ticket holds it there until then")
-}
-
-/// The text of a request; without an id, of a notification.
-pub(super) fn request(method: &str, params: Option<&RawValue>, id: Option<u64>) -> String {
-    request_text(method, params, id.map(Id::from).as_ref()).expect("a string, JSON and a number are JSON")
-}
-
-/// Calls in the table. Dropping it takes them out, and cancels on the server those that were not answered.
-pub(super) struct Ticket<'a> {
-    pub(super) link: &'a Link,
-    pub(super) ids: Range<u64>,
-}
-
-impl Drop for Ticket<'_> {
-    fn drop(&mut self) {
-        self.link.withdraw(&self.ids);
     }
 }
 

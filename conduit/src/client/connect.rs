@@ -1,24 +1,35 @@
 //! How a client connects.
 
-use std::{fmt, future::IntoFuture, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
-
-use semver::Version;
+use std::{fmt, future::IntoFuture, ops::RangeInclusive, path::PathBuf, pin::Pin, time::Duration};
 
 use super::{
-    Client, ClientHandler, handler,
+    Client, ClientHandler,
+    backoff::Backoff,
+    credentials::{Credentials, Token},
+    dial::{self, Dialer, parse_version},
+    handler,
     handlers::{Given, Handlers, Kind},
+    hooks::Hooks,
     known::Known,
+    link::Limits,
     served::Offer,
-    transport::{self, Pipe, Target, WebSocket},
+    supervise::Plan,
+    transport::{Heartbeat, Pipe, Target, WebSocket},
 };
 use crate::{
-    error::{Error, ErrorKind, Result, VersionMismatch},
+    close::Disconnected,
+    error::{Error, ErrorKind, Result},
     event_failed::EventFailed,
     events::{Event, EventNames},
     handshake::VERSION_HEADER,
+    hook_result::{HookResult, hook},
 };
 
 /// A connection to be made: await it to connect.
+///
+/// A client stays connected: when its connection is lost it makes another one, and logs in again. It does not come back
+/// from a close that says so (see [`CloseCode`](crate::CloseCode)), nor when the server refuses the login or is too
+/// old; [`reconnect`](Self::reconnect) turns it off.
 ///
 /// # Errors
 /// `Connect` when the URL, the password, a version, a header or the root certificate can't be used, or the server is
@@ -38,19 +49,26 @@ pub struct Connect {
     url: String,
     /// The way there, if it is none of the network.
     pipe: Option<Pipe>,
-    password: Option<String>,
+    credentials: Credentials,
     version: Option<String>,
     minimum_version: Option<String>,
     headers: Vec<(String, String)>,
     root_certificate: Option<PathBuf>,
     timeout: Duration,
     connect_timeout: Duration,
+    reconnect: bool,
+    retry_first_connect: bool,
+    reconnect_delay: RangeInclusive<Duration>,
+    max_attempts: Option<u32>,
+    max_waiting: usize,
+    heartbeat: Heartbeat,
     max_message_size: usize,
     max_in_flight: usize,
     handlers: Vec<Given>,
     discover: bool,
     trust_server: bool,
     pub(super) offer: Offer,
+    hooks: Hooks,
 }
 
 impl Connect {
@@ -58,19 +76,26 @@ impl Connect {
         Self {
             url,
             pipe: None,
-            password: None,
+            credentials: Credentials::None,
             version: None,
             minimum_version: None,
             headers: Vec::new(),
             root_certificate: None,
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
+            reconnect: true,
+            retry_first_connect: false,
+            reconnect_delay: Duration::from_millis(500)..=Duration::from_secs(30),
+            max_attempts: None,
+            max_waiting: 1024,
+            heartbeat: Heartbeat { interval: Duration::from_secs(30), timeout: Duration::from_secs(90) },
             max_message_size: 64 << 20,
             max_in_flight: 1024,
             handlers: Vec::new(),
             discover: false,
             trust_server: false,
             offer: Offer::default(),
+            hooks: Hooks::default(),
         }
     }
 
@@ -82,7 +107,29 @@ impl Connect {
 
     /// The password of the server, sent as `Authorization: Bearer`; visible ASCII. None by default.
     pub fn password(mut self, password: impl Into<String>) -> Self {
-        self.password = Some(password.into());
+        self.credentials = Credentials::Password(password.into());
+        self
+    }
+
+    /// Asks for the password, or token, whenever the client connects, in place of [`password`](Self::password): for
+    /// tokens that expire.
+    ///
+    /// The hook returns it, or a `Result`: an error fails the attempt, and so does a token that the server refuses. The
+    /// next one asks again. It is part of an attempt, so that [`connect_timeout`](Self::connect_timeout) holds for it.
+    ///
+    /// ```no_run
+    /// # use conduit::Client;
+    /// # async fn fresh_token() -> std::io::Result<String> { Ok(String::new()) }
+    /// # async fn example() -> conduit::Result<()> {
+    /// let client = Client::connect("ws://127.0.0.1:8080").credentials(|| async { fresh_token().await }).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn credentials<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: Token> + Send + 'static,
+    {
+        self.credentials = Credentials::hook(hook);
         self
     }
 
@@ -99,6 +146,9 @@ impl Connect {
     /// [`Version`](ErrorKind::Version), and the connection closed. A server tells its
     /// [version](crate::ServerBuilder::version) to who logs in while connecting: with a [password](Self::password) or an
     /// `Authorization` header, or on a server that is open. One that tells none is refused as well.
+    ///
+    /// A client that connects with neither is told when it calls `rpc.login`: if the server is too old, that call fails
+    /// with the same error, and the client is closed.
     pub fn minimum_version(mut self, version: impl Into<String>) -> Self {
         self.minimum_version = Some(version.into());
         self
@@ -126,6 +176,117 @@ impl Connect {
     /// How long connecting may take, login included; 10 seconds by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
+        self
+    }
+
+    /// Whether the client makes another connection when it loses the one that it has; it does by default.
+    ///
+    /// Without, the first connection is the last: when it is lost, every call fails.
+    pub fn reconnect(mut self, reconnect: bool) -> Self {
+        self.reconnect = reconnect;
+        self
+    }
+
+    /// Whether to go on trying when the first connection can't be made; by default the first error is the answer.
+    ///
+    /// Settings that can't be used, and a server that refuses the login or is too old, are errors at once all the same.
+    pub fn retry_first_connect(mut self, retry: bool) -> Self {
+        self.retry_first_connect = retry;
+        self
+    }
+
+    /// How long to wait before an attempt to connect anew: the least at first, and twice as long each time, up to the
+    /// most; 500 ms to 30 s by default. Each wait is a random time between its half and its whole, so that not all
+    /// clients of a server come back at once.
+    ///
+    /// It starts anew when a message came over a connection, or it lasted for longer than the most.
+    ///
+    /// ```no_run
+    /// # use conduit::Client;
+    /// # use std::time::Duration;
+    /// # async fn example() -> conduit::Result<()> {
+    /// let delay = Duration::from_millis(100)..=Duration::from_secs(5);
+    /// let client = Client::connect("ws://127.0.0.1:8080").reconnect_delay(delay).max_attempts(20).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn reconnect_delay(mut self, delay: RangeInclusive<Duration>) -> Self {
+        self.reconnect_delay = delay;
+        self
+    }
+
+    /// How many attempts to connect may be made in a row; any number by default. Then the client ends: its calls fail,
+    /// and [`Client::closed`] says why. Connections count as attempts until they are of use, as for
+    /// [`reconnect_delay`](Self::reconnect_delay).
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = Some(attempts);
+        self
+    }
+
+    /// How many calls, notifications and events that are made while the connection is down may wait for the next, each
+    /// up to its own timeout; 1024 by default. More fail at once, with an error of kind `Closed`; with 0, all do.
+    pub fn max_waiting(mut self, calls: usize) -> Self {
+        self.max_waiting = calls;
+        self
+    }
+
+    /// How often the server is pinged; every 30 seconds by default, and never with 0.
+    pub fn heartbeat_interval(mut self, interval: Duration) -> Self {
+        self.heartbeat.interval = interval;
+        self
+    }
+
+    /// For how long not a byte may come from the server until the connection counts as lost; 90 seconds by default. It
+    /// is looked at whenever the server is pinged, so it must be longer than that takes.
+    pub fn heartbeat_timeout(mut self, timeout: Duration) -> Self {
+        self.heartbeat.timeout = timeout;
+        self
+    }
+
+    /// Runs when there is a connection, the first and each that follows, before the calls that wait are sent over it:
+    /// to log in with `rpc.login`, or to join rooms again.
+    ///
+    /// The client that it is lent goes ahead of the others, whose messages wait until the hook has ended. The hook is
+    /// dropped when the connection falls before that. Several run one after the other. A failure is logged.
+    ///
+    /// ```no_run
+    /// # use conduit::Client;
+    /// # async fn example() -> conduit::Result<()> {
+    /// let client = Client::connect("ws://127.0.0.1:8080")
+    ///     .password("secret")
+    ///     .on_connect(|client: Client| async move { client.call::<()>("room.join", ("red",)).await })
+    ///     .on_disconnect(|end: conduit::Disconnected| async move { eprintln!("offline: {} {}", end.code, end.reason) })
+    ///     .on_reconnect(|attempt: u32| async move { eprintln!("back after {attempt} attempts") })
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn on_connect<F, Fut>(mut self, hook_fn: F) -> Self
+    where
+        F: Fn(Client) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookResult> + Send + 'static,
+    {
+        self.hooks.connect.push(hook(hook_fn));
+        self
+    }
+
+    /// Runs when a connection has ended, whether another one follows or not, with the code and reason that
+    /// [`Client::closed`] would tell. The hooks of the next connection wait for it; the attempts to make one do not.
+    pub fn on_disconnect<F, Fut>(mut self, hook_fn: F) -> Self
+    where
+        F: Fn(Disconnected) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookResult> + Send + 'static,
+    {
+        self.hooks.disconnect.push(hook(hook_fn));
+        self
+    }
+
+    /// Runs when a connection has taken the place of one that was lost, after [`on_connect`](Self::on_connect), with the
+    /// number of attempts that it took: 1 or more.
+    pub fn on_reconnect<F, Fut>(mut self, hook_fn: F) -> Self
+    where
+        F: Fn(u32) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HookResult> + Send + 'static,
+    {
+        self.hooks.reconnect.push(hook(hook_fn));
         self
     }
 
@@ -216,10 +377,16 @@ impl Connect {
 
     async fn run(mut self) -> Result<Client> {
         let served = std::mem::take(&mut self.offer).check(&mut self.handlers)?;
-        let socket = self.socket().await?;
+        let heartbeat = self.heartbeat()?;
+        let dialer = self.dialer(heartbeat, true)?;
+        let backoff = Backoff::new(self.reconnect_delay.clone(), self.max_attempts);
+        let first = dial::first(&dialer, backoff.clone(), self.retry_first_connect).await?;
+        let limits =
+            Limits { max_in_flight: self.max_in_flight, max_waiting: self.max_waiting, needed: dialer.needed.clone() };
+        let plan = Plan { again: self.reconnect.then_some((dialer, backoff)), hooks: self.hooks };
         let known = Known::new(!self.trust_server);
         let handlers = Handlers::new(self.handlers, served);
-        let client = Client::start(socket, known, self.timeout, handlers, self.max_in_flight);
+        let client = Client::start(first, plan, known, self.timeout, handlers, limits);
         if self.discover {
             client.discover().await?;
         }
@@ -228,32 +395,36 @@ impl Connect {
 
     /// The connection without what calls need, to a server that is new enough.
     pub(super) async fn socket(&self) -> Result<WebSocket> {
+        let backoff = Backoff::new(self.reconnect_delay.clone(), None);
+        dial::first(&self.dialer(None, false)?, backoff, false).await
+    }
+
+    fn heartbeat(&self) -> Result<Option<Heartbeat>> {
+        let Heartbeat { interval, timeout } = self.heartbeat;
+        if interval.is_zero() {
+            return Ok(None);
+        }
+        if interval >= timeout {
+            let message = format!(
+                "`heartbeat_interval` is {interval:?} and `heartbeat_timeout` is {timeout:?}: the timeout must be longer, \
+                 or a ping could not be answered in time"
+            );
+            return Err(Error::new(ErrorKind::Connect, message));
+        }
+        Ok(Some(self.heartbeat))
+    }
+
+    fn dialer(&self, heartbeat: Option<Heartbeat>, may_log_in_later: bool) -> Result<Dialer> {
         let needed =
             self.minimum_version.as_deref().map(|version| parse_version("minimum_version", version)).transpose()?;
-        let target = Target::new(
-            &self.url,
-            self.password.as_deref(),
-            &self.all_headers()?,
-            self.root_certificate.as_deref(),
-            self.max_message_size,
-        )?;
+        let root_certificate = self.root_certificate.as_deref();
+        let target = Target::new(&self.url, &self.all_headers()?, root_certificate, self.max_message_size)?;
         let target = target.over(self.pipe.clone());
-        let (transport, version) = match tokio::time::timeout(self.connect_timeout, transport::connect(&target)).await {
-            Ok(connected) => connected?,
-            Err(_) => {
-                let message = format!("can't connect to {target}: no answer within {:?}", self.connect_timeout);
-                return Err(Error::new(ErrorKind::Connect, message));
-            }
-        };
-        match needed.map(|needed| check_version(&needed, version)) {
-            Some(Err(mismatch)) => {
-                // No handler sees what the server sends until it has taken its leave.
-                let (known, handlers) = (Known::new(false), Arc::default());
-                Client::start(transport, known, self.timeout, handlers, self.max_in_flight).close().await;
-                Err(too_old(&target, mismatch))
-            }
-            Some(Ok(())) | None => Ok(transport),
+        if let Credentials::Password(password) = &self.credentials {
+            target.with_token(password)?;
         }
+        let (credentials, connect_timeout) = (self.credentials.clone(), self.connect_timeout);
+        Ok(Dialer { target, credentials, needed, may_log_in_later, connect_timeout, heartbeat })
     }
 
     /// The headers that were given, which win, behind those that other settings make.
@@ -261,29 +432,6 @@ impl Connect {
         let version = self.version.as_deref().map(|version| parse_version("version", version)).transpose()?;
         let version = version.map(|version| (VERSION_HEADER.to_owned(), version.to_string()));
         Ok(version.into_iter().chain(self.headers.iter().cloned()).collect())
-    }
-}
-
-fn parse_version(setting: &str, version: &str) -> Result<Version> {
-    version.parse().map_err(|error| {
-        let message = format!("`{setting}` is `{version}`, which is no semantic version such as 1.2.0: {error}");
-        Error::new(ErrorKind::Connect, message).with_source(error)
-    })
-}
-
-fn too_old(target: &Target, mismatch: VersionMismatch) -> Error {
-    let hint = match mismatch.got {
-        Some(_) => "",
-        None => "; a server tells it to clients that log in while they connect",
-    };
-    Error::new(ErrorKind::Version, format!("the server at {target} is refused: {mismatch}{hint}")).with_source(mismatch)
-}
-
-/// Checks the version that a server told against the least that is taken.
-fn check_version(needed: &Version, told: Option<String>) -> Result<(), VersionMismatch> {
-    match told.as_deref().map(Version::parse) {
-        Some(Ok(version)) if version >= *needed => Ok(()),
-        _ => Err(VersionMismatch { needed: needed.to_string(), got: told }),
     }
 }
 
@@ -302,19 +450,26 @@ impl fmt::Debug for Connect {
         let headers: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
         f.debug_struct("Connect")
             .field("url", &self.url)
-            .field("password", &self.password.as_ref().map(|_| ".."))
+            .field("credentials", &self.credentials)
             .field("version", &self.version)
             .field("minimum_version", &self.minimum_version)
             .field("headers", &headers)
             .field("root_certificate", &self.root_certificate)
             .field("timeout", &self.timeout)
             .field("connect_timeout", &self.connect_timeout)
+            .field("reconnect", &self.reconnect)
+            .field("retry_first_connect", &self.retry_first_connect)
+            .field("reconnect_delay", &self.reconnect_delay)
+            .field("max_attempts", &self.max_attempts)
+            .field("max_waiting", &self.max_waiting)
+            .field("heartbeat", &self.heartbeat)
             .field("max_message_size", &self.max_message_size)
             .field("max_in_flight", &self.max_in_flight)
             .field("discover", &self.discover)
             .field("trust_server", &self.trust_server)
             .field("methods", &self.offer.methods.iter().map(|method| method.meta.name).collect::<Vec<_>>())
             .field("events", &self.handlers.iter().flat_map(|given| &given.events).collect::<Vec<_>>())
+            .field("hooks", &self.hooks)
             .finish()
     }
 }

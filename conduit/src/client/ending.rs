@@ -1,25 +1,31 @@
 //! How a connection ended, and what that says to its calls.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use super::transport::Close;
+use super::transport::{Close, Lost};
 use crate::{
-    close::{self, CloseCode},
+    close::{self, CloseCode, Disconnected},
     error::{Error, ErrorKind},
 };
 
-/// How a connection ended.
+/// How a connection ended, or the client.
 #[derive(Debug, Clone)]
 pub(super) enum Ending {
     /// By [`Client::close`](super::Client::close), or because the last handle was dropped.
     ByUs,
     /// By a Close frame of the server.
     ByServer(Close),
-    /// Without a Close frame.
-    Lost(String),
+    /// Without a Close frame of the server. The code is that which this side closed it with, if it did.
+    Lost { why: String, told: Option<CloseCode> },
+    /// It was lost, and no other came.
+    GaveUp(String),
 }
 
 impl Ending {
+    pub(super) fn lost(why: impl Into<String>) -> Self {
+        Self::Lost { why: why.into(), told: None }
+    }
+
     /// The error of what was not sent any more.
     pub(super) fn not_sent(&self, what: impl fmt::Display) -> Error {
         self.error(format!("{what} was not sent: the connection is closed: {self}")).unsent()
@@ -27,10 +33,11 @@ impl Ending {
 
     /// The error of what was sent and will not be answered.
     pub(super) fn not_answered(&self, what: impl fmt::Display) -> Error {
-        self.error(format!("the connection closed before {what} was answered: {self}; the call may have run"))
+        let message = format!("the connection closed before {what} was answered: {self}; the call may have run");
+        self.error(message).that_may_have_run()
     }
 
-    fn error(&self, message: String) -> Error {
+    pub(super) fn error(&self, message: String) -> Error {
         Error::new(ErrorKind::Closed, message).with_close(self.close())
     }
 
@@ -41,8 +48,38 @@ impl Ending {
             Self::ByServer(close) => {
                 close::Close::new(close.code().map_or(CloseCode::NO_STATUS, CloseCode::from), close.reason().to_owned())
             }
-            Self::Lost(why) => close::Close::new(CloseCode::ABNORMAL, why.clone()),
+            // Goes into no frame, so that it may be long.
+            Self::Lost { why, .. } | Self::GaveUp(why) => {
+                close::Close { code: CloseCode::ABNORMAL, reason: Cow::Owned(why.clone()) }
+            }
         }
+    }
+
+    pub(super) fn disconnected(&self) -> Disconnected {
+        let close = self.close();
+        Disconnected { code: close.code, reason: close.reason.into_owned() }
+    }
+
+    /// Whether a call that is sent again would likely meet the same end.
+    pub(super) fn is_of_size(&self) -> bool {
+        let (Self::ByServer(_) | Self::Lost { .. }) = self else { return false };
+        self.code() == Some(CloseCode::MESSAGE_TOO_BIG)
+    }
+
+    /// The code of the close frame, whosoever it was.
+    pub(super) fn code(&self) -> Option<CloseCode> {
+        match self {
+            Self::ByUs => Some(CloseCode::NORMAL),
+            Self::ByServer(close) => Some(close.code().map_or(CloseCode::NO_STATUS, CloseCode::from)),
+            Self::Lost { told, .. } => *told,
+            Self::GaveUp(_) => None,
+        }
+    }
+}
+
+impl From<Lost> for Ending {
+    fn from(Lost { why, told }: Lost) -> Self {
+        Self::Lost { why, told }
     }
 }
 
@@ -51,7 +88,8 @@ impl fmt::Display for Ending {
         match self {
             Self::ByUs => f.write_str("this client closed it"),
             Self::ByServer(close) => close.fmt(f),
-            Self::Lost(why) => write!(f, "lost without a close frame: {why}"),
+            Self::Lost { why, .. } => write!(f, "lost without a close frame: {why}"),
+            Self::GaveUp(why) => f.write_str(why),
         }
     }
 }

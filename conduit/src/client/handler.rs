@@ -111,6 +111,7 @@ static META: MethodMeta = MethodMeta {
     allow: &[],
     deprecated: false,
     ordered: false,
+    idempotent: false,
     timeout: None,
     location: Location { file: file!(), line: line!() },
     borrows: &[],

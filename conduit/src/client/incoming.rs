@@ -8,7 +8,7 @@ use tracing::Instrument;
 use super::{
     WeakClient,
     host::Host,
-    link::{Outgoing, Shared},
+    link::{Outgoing, Route, Shared},
     pending::{Failure, Outcome},
 };
 use crate::{
@@ -37,8 +37,13 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn new(shared: Arc<Shared>, outgoing: mpsc::WeakUnboundedSender<Outgoing>, client: WeakClient) -> Self {
-        let replies = Replies { outgoing, slots: Arc::new(Semaphore::new(REPLIES)) };
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        outgoing: mpsc::WeakUnboundedSender<Outgoing>,
+        client: WeakClient,
+        connection: u64,
+    ) -> Self {
+        let replies = Replies { outgoing, slots: Arc::new(Semaphore::new(REPLIES)), connection };
         Self { shared, client, replies, metrics: Arc::new(CallMetrics::of_nobody()) }
     }
 
@@ -170,6 +175,8 @@ impl Incoming {
 struct Replies {
     outgoing: mpsc::WeakUnboundedSender<Outgoing>,
     slots: Arc<Semaphore>,
+    /// Where the requests came from: another connection has no use for their answers.
+    connection: u64,
 }
 
 impl Replies {
@@ -180,8 +187,9 @@ impl Replies {
             return;
         };
         if let Some(outgoing) = self.outgoing.upgrade() {
-            // Fails only when the connection has ended, and with it the need for an answer.
-            let _ = outgoing.send(Outgoing { text, calls: None, slot: Some(slot) });
+            let connection = self.connection;
+            // Fails only when the client has ended, and with it the need for an answer.
+            let _ = outgoing.send(Outgoing { text, route: Route::Bound, connection, slot: Some(slot) });
         }
     }
 }

@@ -42,6 +42,11 @@ impl Known {
         self.refusal(|document| document.check_event(event, params.map(RawValue::get)))
     }
 
+    /// Whether the server is known to say that a method may run twice.
+    pub(super) fn is_idempotent(&self, method: &str) -> bool {
+        self.document().is_some_and(|document| document.method(method).is_some_and(|method| method.idempotent))
+    }
+
     fn refusal(&self, check: impl FnOnce(&OpenRpc) -> Result<(), ErrorObject>) -> Result<()> {
         let document = if self.checks { self.document() } else { None };
         document.map_or(Ok(()), |document| check(&document)).map_err(|object| Error::from(object).unsent())

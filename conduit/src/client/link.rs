@@ -1,37 +1,33 @@
-//! One connection: what its handles and its task share, and the task that reads and writes.
+//! What the handles of a client and its task share, and the way of a message from a handle to the queue.
 
 use std::{
-    convert::Infallible,
-    future::pending,
+    fmt,
     ops::Range,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
-use futures_util::{Sink, SinkExt, Stream, StreamExt, poll};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use semver::Version;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     WeakClient,
+    dial::Dial,
     ending::Ending,
     handlers::Handlers,
-    incoming::Incoming,
-    pending::Pending,
-    transport::{Close, Frame, Lost, Transport},
+    pending::{Gate, Pending},
+    supervise::{self, Plan},
 };
-use crate::{in_flight::InFlight, protocol::request_text};
+use crate::{error::Error, in_flight::InFlight, protocol::request_text};
 
 /// How many messages may wait for the socket; whoever sends the next one waits for a place.
-const QUEUE: usize = 256;
+pub(super) const QUEUE: usize = 256;
 
-/// How long a connection that is being closed is kept for the server's part of it.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The handles' side of a connection. Dropping it closes the connection.
+/// The handles' side of a client. Dropping it closes the connection, for good.
 #[derive(Debug)]
 pub(super) struct Link {
     shared: Arc<Shared>,
@@ -45,42 +41,115 @@ pub(super) struct Shared {
     pub(super) pending: Pending,
     pub(super) handlers: Arc<Handlers>,
     pub(super) in_flight: Arc<InFlight>,
+    /// The places of the queue.
     slots: Arc<Semaphore>,
-    /// From here on nothing new is sent, and the task has `CLOSE_TIMEOUT` to end.
-    closing: CancellationToken,
+    /// The places of those that wait for a connection.
+    waiting: Semaphore,
+    max_waiting: usize,
+    /// The least version of a server that tells its own when somebody logs in.
+    needed: Option<Version>,
+    /// A connection came, opened, or fell.
+    changed: Notify,
+    /// From here on nothing new is sent, and the task is about to end.
+    pub(super) closing: CancellationToken,
     /// The task is gone, and with it the socket.
-    ended: CancellationToken,
+    pub(super) ended: CancellationToken,
+}
+
+/// The limits of a client.
+pub(super) struct Limits {
+    pub(super) max_in_flight: usize,
+    pub(super) max_waiting: usize,
+    pub(super) needed: Option<Version>,
 }
 
 /// A message on its way to the socket.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) text: String,
-    /// The calls it makes. When none of them waits any more, it is not sent.
-    pub(super) calls: Option<Range<u64>>,
+    pub(super) route: Route,
+    /// The connection that was there when it was let in.
+    pub(super) connection: u64,
     /// Its place in the queue, free again when the message is with the socket.
     pub(super) slot: Option<OwnedSemaphorePermit>,
 }
 
+/// What becomes of a message when its connection falls.
+#[derive(Debug)]
+pub(super) enum Route {
+    /// Calls. When none of them waits any more, it is not sent.
+    Calls(Range<u64>),
+    /// Of use on its own connection alone.
+    Bound,
+    /// A notification: it goes out over the next.
+    Free,
+}
+
+/// A place in the queue, and the connection that the message is for.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) connection: u64,
+    slot: OwnedSemaphorePermit,
+}
+
+/// Why there is no place for a message.
+#[derive(Debug)]
+pub(super) enum NoPlace {
+    /// The connection is down, and the client does not wait.
+    Down(Ending),
+    /// So many wait already.
+    Full(Ending, usize),
+    Ended(Ending),
+}
+
+impl NoPlace {
+    pub(super) fn not_sent(&self, what: impl fmt::Display) -> Error {
+        let error = match self {
+            Self::Down(ending) => ending.error(format!("{what} was not sent: the connection is down: {ending}")),
+            Self::Full(ending, count) => ending.error(format!(
+                "{what} was not sent: the connection is down ({ending}), and {count} wait for the next one already, the \
+                 most that may"
+            )),
+            Self::Ended(ending) => ending.not_sent(what),
+        };
+        error.unsent()
+    }
+
+    /// The error of a call that was sent over an earlier connection.
+    pub(super) fn not_answered(&self, what: impl fmt::Display) -> Error {
+        let (Self::Down(ending) | Self::Full(ending, _) | Self::Ended(ending)) = self;
+        ending.not_answered(what)
+    }
+}
+
 impl Link {
-    /// A connection without its task: what is sent waits for [`run`](Self::run).
-    pub(super) fn new(handlers: Arc<Handlers>, max_in_flight: usize) -> (Self, Queue) {
+    /// A client without its task: what is sent waits for [`run`](Self::run).
+    pub(super) fn new(handlers: Arc<Handlers>, limits: Limits) -> (Self, mpsc::UnboundedReceiver<Outgoing>) {
         let (outgoing, queue) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             pending: Pending::default(),
             handlers,
-            in_flight: Arc::new(InFlight::new(max_in_flight, usize::MAX)),
+            in_flight: Arc::new(InFlight::new(limits.max_in_flight, usize::MAX)),
             slots: Arc::new(Semaphore::new(QUEUE)),
+            waiting: Semaphore::new(limits.max_waiting.min(Semaphore::MAX_PERMITS)),
+            max_waiting: limits.max_waiting,
+            needed: limits.needed,
+            changed: Notify::new(),
             closing: CancellationToken::new(),
             ended: CancellationToken::new(),
         });
         (Self { shared, outgoing, next_id: AtomicU64::new(1) }, queue)
     }
 
-    /// Starts the task; `client` is what it lends to handlers.
-    pub(super) fn run(&self, transport: impl Transport, queue: Queue, client: WeakClient) {
-        let incoming = Incoming::new(Arc::clone(&self.shared), self.outgoing.downgrade(), client);
-        tokio::spawn(run(transport, queue, incoming, Task(Arc::clone(&self.shared))));
+    /// Starts the task over the first connection; `client` is what it lends to handlers.
+    pub(super) fn run<D: Dial>(
+        &self,
+        transport: D::Transport,
+        plan: Plan<D>,
+        queue: mpsc::UnboundedReceiver<Outgoing>,
+        client: WeakClient,
+    ) {
+        supervise::start(transport, plan, queue, Arc::clone(&self.shared), self.outgoing.downgrade(), client);
     }
 
     pub(super) fn handlers(&self) -> &Arc<Handlers> {
@@ -96,34 +165,61 @@ impl Link {
         &self.shared.pending
     }
 
+    /// The least version of a server that tells its own when somebody logs in.
+    pub(super) fn needed_version(&self) -> Option<&Version> {
+        self.shared.needed.as_ref()
+    }
+
     /// Ids for so many calls.
     pub(super) fn next_ids(&self, count: u64) -> Range<u64> {
         let first = self.next_id.fetch_add(count, Ordering::Relaxed);
         first..first + count
     }
 
-    /// Waits for a place in the queue. Cancel safe: a place that nobody takes is free again.
-    pub(super) async fn slot(&self) -> Result<OwnedSemaphorePermit, Ending> {
-        let slot = Arc::clone(&self.shared.slots).acquire_owned().await;
-        match self.shared.pending.ending() {
-            Some(ending) => Err(ending),
-            None => Ok(slot.expect("the slots are closed only after the ending is set")),
+    /// Whether what was in the queue when the connection fell waits for the next.
+    pub(super) fn waits(&self) -> bool {
+        self.shared.max_waiting > 0
+    }
+
+    /// Waits for a connection, and for a place in its queue. What is `taken` already needs no place among those that
+    /// wait. Cancel safe: a place that nobody takes is free again.
+    pub(super) async fn place(&self, ahead: bool, taken: bool) -> Result<Place, NoPlace> {
+        let shared = &*self.shared;
+        loop {
+            let connection = match shared.pending.gate(ahead) {
+                Gate::Open(connection) => connection,
+                _ => shared.gate(ahead, taken).await?,
+            };
+            if let Ok(slot) = Arc::clone(&shared.slots).try_acquire_owned() {
+                return Ok(Place { connection, slot });
+            }
+            let slot = tokio::select! {
+                slot = Arc::clone(&shared.slots).acquire_owned() => slot,
+                () = shared.gone(connection) => continue,
+            };
+            // Closed slots mean that the client has ended: the gate says how.
+            if let Ok(slot) = slot {
+                return Ok(Place { connection, slot });
+            }
         }
     }
 
-    /// Puts a message in the queue. After the end of the connection it goes nowhere.
-    pub(super) fn send(&self, text: String, calls: Option<Range<u64>>, slot: OwnedSemaphorePermit) {
-        let _ = self.outgoing.send(Outgoing { text, calls, slot: Some(slot) });
+    /// Puts a message in the queue. After the end of the client it goes nowhere.
+    pub(super) fn send(&self, text: String, route: Route, place: Place) {
+        let Place { connection, slot } = place;
+        let _ = self.outgoing.send(Outgoing { text, route, connection, slot: Some(slot) });
     }
 
-    /// Forgets calls, and asks the server to cancel those that it may be working on.
-    pub(super) fn withdraw(&self, ids: &Range<u64>) {
-        for id in self.shared.pending.withdraw(ids) {
+    /// Forgets calls, and asks the server to cancel those that it may be working on; says whether there are such.
+    pub(super) fn withdraw(&self, ids: &Range<u64>) -> bool {
+        let (connection, sent) = self.shared.pending.withdraw(ids);
+        for id in &sent {
             let params = serde_json::json!({ "id": id });
             let text = request_text("rpc.cancel", Some(&params), None).expect("a number in an object is JSON");
             // No slot: `Drop` can't wait for one. There are never more of these than calls that were written.
-            let _ = self.outgoing.send(Outgoing { text, calls: None, slot: None });
+            let _ = self.outgoing.send(Outgoing { text, route: Route::Bound, connection, slot: None });
         }
+        !sent.is_empty()
     }
 
     /// Waits until the task is gone.
@@ -132,7 +228,17 @@ impl Link {
         self.shared.pending.ending().expect("a task that goes leaves an ending")
     }
 
-    /// Closes the connection; returns when the server has done its part, or has not in `CLOSE_TIMEOUT`.
+    #[cfg(test)]
+    pub(super) fn ended_token(&self) -> CancellationToken {
+        self.shared.ended.clone()
+    }
+
+    /// Ends the client for a reason of its own.
+    pub(super) fn end(&self, ending: &Ending) {
+        self.shared.end(ending);
+    }
+
+    /// Closes the connection; returns when the server has done its part, or has not in time.
     pub(super) async fn close(&self) {
         self.shared.end(&Ending::ByUs);
         self.shared.ended.cancelled().await;
@@ -146,121 +252,66 @@ impl Drop for Link {
 }
 
 impl Shared {
-    /// Ends all calls, at once, and lets the task finish. Only the first ending counts.
-    fn end(&self, ending: &Ending) {
+    /// Waits until a message may pass; the number of the connection that it may pass over.
+    async fn gate(&self, ahead: bool, taken: bool) -> Result<u64, NoPlace> {
+        let mut place: Option<SemaphorePermit<'_>> = None;
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // From here on a change is not missed.
+            changed.as_mut().enable();
+            match self.pending.gate(ahead) {
+                Gate::Open(connection) => return Ok(connection),
+                Gate::Ended(ending) => return Err(NoPlace::Ended(ending)),
+                Gate::Shut => {}
+                Gate::Down(ending) if !taken && place.is_none() => match self.waiting.try_acquire() {
+                    Ok(free) => place = Some(free),
+                    Err(_) if self.max_waiting == 0 => return Err(NoPlace::Down(ending)),
+                    Err(_) => return Err(NoPlace::Full(ending, self.max_waiting)),
+                },
+                Gate::Down(_) => {}
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until a connection is no longer there.
+    async fn gone(&self, connection: u64) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if !matches!(self.pending.gate(true), Gate::Open(there) if there == connection) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Notes a new connection; returns its number.
+    pub(super) fn up(&self, open: bool) -> u64 {
+        let connection = self.pending.up(open);
+        self.changed.notify_waiters();
+        connection
+    }
+
+    /// Lets what waited pass over the connection that is there.
+    pub(super) fn open(&self) {
+        self.pending.open();
+        self.changed.notify_waiters();
+    }
+
+    /// Ends the calls of a connection that fell and is to be followed by another. Only its first ending counts.
+    pub(super) fn fall(&self, ending: &Ending) {
+        self.pending.fall(ending);
+        self.changed.notify_waiters();
+    }
+
+    /// Ends all calls, at once and for good, and lets the task finish. Only the first ending counts.
+    pub(super) fn end(&self, ending: &Ending) {
         self.pending.close(ending);
         self.slots.close();
+        self.changed.notify_waiters();
         self.closing.cancel();
         // What they hold goes now: a handler may hold a client, which else would keep what is left of itself.
         self.handlers.close();
     }
-
-    async fn close_timeout(&self) -> Ending {
-        self.closing.cancelled().await;
-        tokio::time::sleep(CLOSE_TIMEOUT).await;
-        Ending::Lost(format!("the server did not close within {CLOSE_TIMEOUT:?}"))
-    }
-}
-
-/// The connection's task. Reading and writing are polled side by side, so neither waits for the other: a
-/// server that sends while this side sends finds a reader.
-async fn run(transport: impl Transport, queue: Queue, incoming: Incoming, task: Task) {
-    let shared = &*task.0;
-    let (sink, stream) = transport.split();
-    // The branches take turns in going first: under a flood each of them could use up the task's budget.
-    let ending = tokio::select! {
-        ending = read(stream, incoming, shared) => ending,
-        ending = shared.close_timeout() => ending,
-        never = write(sink, queue, shared) => match never {},
-    };
-    tracing::debug!(%ending, "connection ended");
-    shared.end(&ending);
-}
-
-pub(super) type Queue = mpsc::UnboundedReceiver<Outgoing>;
-
-/// The task's share. Its drop ends the calls, also when the runtime drops the task before it has run.
-struct Task(Arc<Shared>);
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.end(&Ending::Lost("the runtime of the connection shut down".into()));
-        self.0.ended.cancel();
-    }
-}
-
-async fn read(
-    mut stream: impl Stream<Item = Result<Frame, Lost>> + Unpin,
-    incoming: Incoming,
-    shared: &Shared,
-) -> Ending {
-    loop {
-        match stream.next().await {
-            Some(Ok(Frame::Text(text))) => incoming.receive(&text),
-            Some(Ok(Frame::Binary(bytes))) => match std::str::from_utf8(&bytes) {
-                Ok(text) => incoming.receive(text),
-                Err(error) => tracing::warn!(%error, "the server sent a binary frame that is not UTF-8"),
-            },
-            Some(Ok(Frame::Close(close))) => {
-                shared.end(&Ending::ByServer(close));
-                // The reads that follow answer the close. A close that is an answer itself was waited for long
-                // enough; one more read is for the two that crossed, where a reply is still owed.
-                if let Some(Ending::ByUs) = shared.pending.ending() {
-                    let _ = poll!(stream.next());
-                    return Ending::ByUs;
-                }
-            }
-            Some(Err(Lost(why))) => return Ending::Lost(why),
-            None => return Ending::Lost("end of stream".into()),
-        }
-    }
-}
-
-/// Writes until the connection closes. Never returns: how a connection ended is for the reader to say, who may
-/// still find the server's Close frame.
-async fn write(sink: impl Sink<Frame, Error = Lost> + Unpin, queue: Queue, shared: &Shared) -> Infallible {
-    if let Err(Lost(why)) = write_all(sink, queue, shared).await {
-        tracing::debug!(why, "can't write to the connection");
-        shared.closing.cancel();
-    }
-    pending().await
-}
-
-async fn write_all(
-    mut sink: impl Sink<Frame, Error = Lost> + Unpin,
-    mut queue: Queue,
-    shared: &Shared,
-) -> Result<(), Lost> {
-    while let Some(first) = next(&mut queue, shared).await {
-        feed(&mut sink, first, shared).await?;
-        // What is ready together leaves together; the bound keeps a fast sender from putting off the flush.
-        for _ in 1..QUEUE {
-            let Ok(message) = queue.try_recv() else { break };
-            feed(&mut sink, message, shared).await?;
-        }
-        sink.flush().await?;
-    }
-    sink.send(Frame::Close(Close::normal())).await
-}
-
-/// The next message; `None` when the queue is empty and the connection is to close.
-async fn next(queue: &mut Queue, shared: &Shared) -> Option<Outgoing> {
-    tokio::select! {
-        biased;
-        message = queue.recv() => message,
-        () = shared.closing.cancelled() => None,
-    }
-}
-
-async fn feed(
-    sink: &mut (impl Sink<Frame, Error = Lost> + Unpin),
-    message: Outgoing,
-    shared: &Shared,
-) -> Result<(), Lost> {
-    let Outgoing { text, calls, slot } = message;
-    if calls.is_none_or(|calls| shared.pending.mark_sent(&calls)) {
-        sink.feed(Frame::Text(text.into())).await?;
-    }
-    drop(slot);
-    Ok(())
 }

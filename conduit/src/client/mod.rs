@@ -2,24 +2,30 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `connect.rs` | the options of a connection |
-//! | `call.rs`, `batch.rs` | one call and several, as futures |
+//! | `connect.rs`, `credentials.rs`, `hooks.rs` | how to connect, as whom, and what to do then |
+//! | `call.rs`, `batch.rs`, `exchange.rs` | one call and several, as futures, and how they are made |
 //! | `known.rs` | what the server told of itself, and what is not sent for that |
 //! | `pending.rs` | the calls that wait for their answers |
 //! | `incoming.rs` | what the server sends, and where it goes |
 //! | `handlers.rs`, `handler.rs`, `host.rs` | the handlers of events by name, what one is, and what runs them |
 //! | `served.rs` | the methods that the server may call |
 //! | `stream.rs` | an event as a stream |
-//! | `link.rs`, `ending.rs` | the connection's task, and how it ends |
+//! | `link.rs`, `ending.rs` | what the handles and the task share, and how a connection ends |
+//! | `supervise.rs`, `dial.rs`, `backoff.rs`, `session.rs` | the task: connections, one after the other |
 //! | `raw.rs` | a connection without JSON-RPC |
 //! | `transport.rs` | the WebSocket beneath |
 
+mod backoff;
 mod batch;
 mod call;
 mod connect;
+mod credentials;
+mod dial;
 mod ending;
+mod exchange;
 mod handler;
 mod handlers;
+mod hooks;
 mod host;
 mod incoming;
 mod known;
@@ -27,7 +33,9 @@ mod link;
 mod pending;
 pub(crate) mod raw;
 mod served;
+mod session;
 mod stream;
+mod supervise;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -48,15 +56,17 @@ pub use self::{
     batch::{Answers, Batch, Entry},
     call::PendingCall,
     connect::Connect,
+    credentials::Token,
     handler::ClientHandler,
     handlers::Subscription,
     stream::Events,
 };
 use self::{
+    dial::Dial,
     handlers::{Given, Handlers, Kind},
     known::Known,
-    link::Link,
-    transport::Transport,
+    link::{Limits, Link, Route},
+    supervise::Plan,
 };
 use crate::{
     close::Disconnected,
@@ -72,10 +82,14 @@ use crate::{
 /// The method by which a service tells of itself: "service discovery" in the OpenRPC specification.
 const DISCOVER: &str = "rpc.discover";
 
-/// A connection to a server; a cheap handle.
+/// A client of a server, and its connection; a cheap handle.
 ///
 /// Clones share the connection, and calls on it run side by side. It closes when the last clone, call and batch
-/// of it is dropped. When it is lost, the calls that wait fail at once and so does every later one.
+/// of it is dropped.
+///
+/// When the connection is lost, the client makes another one, with the same handlers and streams:
+/// [`Connect::reconnect`] says when it does not. Calls that were sent and not answered fail at once and say that they
+/// may have run, those that are [idempotent](PendingCall::idempotent) apart, and calls that are made meanwhile wait.
 ///
 /// ```no_run
 /// # use conduit::Client;
@@ -92,6 +106,8 @@ pub struct Client {
     known: Arc<Known>,
     /// Of a call that does not say otherwise.
     timeout: Duration,
+    /// Whether its messages go ahead of those that wait for a hook: it was lent to one.
+    ahead: bool,
 }
 
 impl Client {
@@ -100,22 +116,29 @@ impl Client {
         Connect::new(url.into())
     }
 
-    fn start(
-        transport: impl Transport,
+    /// A client over its first connection.
+    fn start<D: Dial>(
+        transport: D::Transport,
+        plan: Plan<D>,
         known: Known,
         timeout: Duration,
         handlers: Arc<Handlers>,
-        max_in_flight: usize,
+        limits: Limits,
     ) -> Self {
-        let (link, queue) = Link::new(handlers, max_in_flight);
-        let client = Self { link: Arc::new(link), known: Arc::new(known), timeout };
+        let (link, queue) = Link::new(handlers, limits);
+        let client = Self { link: Arc::new(link), known: Arc::new(known), timeout, ahead: false };
         // Last, so that the first event finds a client.
-        client.link.run(transport, queue, client.downgrade());
+        client.link.run(transport, plan, queue, client.downgrade());
         client
     }
 
     fn downgrade(&self) -> WeakClient {
         WeakClient { link: Arc::downgrade(&self.link), known: Arc::clone(&self.known), timeout: self.timeout }
+    }
+
+    /// The client for a hook that prepares the connection.
+    fn going_ahead(self) -> Self {
+        Self { ahead: true, ..self }
     }
 
     /// Calls a method: await the call for the answer, as a `T`.
@@ -126,11 +149,14 @@ impl Client {
         PendingCall::new(self.clone(), method, &params)
     }
 
-    /// Sends a notification: a call that is not answered. Completes when it is in the hands of the writer.
+    /// Sends a notification: a call that is not answered. Completes when it is in the hands of the writer, who writes it
+    /// to the next connection if this one is lost before it could.
     ///
     /// # Errors
     /// `Encode` when `params` is neither an object, an array nor nothing; `Rpc` when the server would refuse them, to go
-    /// by what it [tells](Self::discover) of itself; `Closed` when the connection has ended.
+    /// by what it [tells](Self::discover) of itself; `Closed` when the client has ended, or the connection is down and
+    /// too many [wait](Connect::max_waiting); `Timeout` when there was no connection within the client's
+    /// [timeout](Connect::timeout).
     ///
     /// # Cancel safety
     /// Dropping the future before it completes sends nothing.
@@ -140,14 +166,14 @@ impl Client {
         self.send_params(method, params)
     }
 
-    /// Sends an event to the server. Completes when it is in the hands of the writer.
+    /// Sends an event to the server. Completes when it is in the hands of the writer, as [`notify`](Self::notify) does.
     ///
     /// A payload that is neither an object nor an array travels as the only item of an array. An event that the server
     /// can't handle comes back to [`on_error`](Self::on_error). For an answer, an ack, [`call`](Self::call) it.
     ///
     /// # Errors
     /// `Encode` when the payload can't be written as JSON; `Rpc` when the server would refuse it, to go by what it
-    /// [tells](Self::discover) of itself; `Closed` when the connection has ended.
+    /// [tells](Self::discover) of itself; `Closed` and `Timeout` as for [`notify`](Self::notify).
     ///
     /// # Cancel safety
     /// Dropping the future before it completes sends nothing.
@@ -186,11 +212,13 @@ impl Client {
         method: &str,
         params: Result<Option<Box<RawValue>>>,
     ) -> impl Future<Output = Result<()>> + Send + use<> {
-        let (link, method) = (Arc::clone(&self.link), method.to_owned());
+        let (client, method) = (self.clone(), method.to_owned());
         async move {
-            let text = call::request(&method, params?.as_deref(), None);
-            let slot = link.slot().await.map_err(|ending| ending.not_sent(format_args!("`{method}`")))?;
-            link.send(text, None, slot);
+            let text = exchange::request(&method, params?.as_deref(), None);
+            let (what, link) = (format!("`{method}`"), &*client.link);
+            let place = tokio::time::timeout(client.timeout, link.place(client.ahead, false)).await;
+            let place = place.map_err(|_| exchange::not_sent_in_time(link, &what, client.timeout))?;
+            link.send(text, Route::Free, place.map_err(|none| none.not_sent(&what))?);
             Ok(())
         }
     }
@@ -288,7 +316,7 @@ impl Client {
 
     /// Asks for the methods that the server has, sorted by name.
     pub fn listall(&self) -> PendingCall<Vec<MethodDescription>> {
-        self.call("listall", ())
+        self.call("listall", ()).idempotent()
     }
 
     /// Asks for the server's OpenRPC document, and holds every call, notification and event from then on against it.
@@ -335,35 +363,46 @@ impl Client {
         Self { timeout, ..self.clone() }
     }
 
-    /// Closes the connection, for all clones; returns when the server has closed its side, or after 5 seconds.
+    /// Closes the connection, for all clones and for good; returns when the server has closed its side, or after 5
+    /// seconds.
     ///
-    /// Notifications that were handed over before still go out. Calls that wait end with an error of kind
-    /// `Closed`: await them first.
+    /// Notifications that were handed over before still go out, if there is a connection. Calls that wait end with an
+    /// error of kind `Closed`: await them first.
     ///
     /// # Cancel safety
-    /// Once polled, the connection closes also when the future is dropped.
+    /// Once polled, the client closes also when the future is dropped.
     pub async fn close(&self) {
         self.link.close().await;
     }
 
-    /// Waits until the connection has ended, and says how: by the code and the reason of the server's close frame, 1000
-    /// when this side closed it, 1006 when it was lost without one.
+    /// Waits until the client has ended for good, and says how its last connection did: by the code and the reason of
+    /// the server's close frame, 1000 when this side closed it, 1006 when it was lost without one or could not be made
+    /// again; the reason says why.
+    ///
+    /// A connection that is lost, and followed by another, does not end the client: [`Connect::on_disconnect`] tells of
+    /// those.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn closed(&self) -> Disconnected {
-        let close = self.link.ended().await.close();
-        Disconnected { code: close.code, reason: close.reason.into_owned() }
+        self.link.ended().await.disconnected()
     }
 
-    /// Whether the connection has ended, or is being closed.
+    /// Whether the client has ended for good, or is being closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.link.pending().ending().is_some()
     }
+
+    /// Whether there is a connection now, as far as this side knows.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.link.pending().lost().is_none()
+    }
 }
 
 /// A client that does not keep its connection open.
+#[derive(Clone)]
 struct WeakClient {
     link: Weak<Link>,
     known: Arc<Known>,
@@ -372,7 +411,8 @@ struct WeakClient {
 
 impl WeakClient {
     fn upgrade(&self) -> Option<Client> {
-        Some(Client { link: self.link.upgrade()?, known: Arc::clone(&self.known), timeout: self.timeout })
+        let (known, timeout) = (Arc::clone(&self.known), self.timeout);
+        Some(Client { link: self.link.upgrade()?, known, timeout, ahead: false })
     }
 }
 
@@ -381,7 +421,7 @@ impl fmt::Debug for Client {
         let mut debug = f.debug_struct("Client");
         match self.link.pending().ending() {
             Some(ending) => debug.field("closed", &format_args!("{ending}")),
-            None => debug.field("open", &true),
+            None => debug.field("connected", &self.is_connected()),
         };
         debug.field("timeout", &self.timeout).finish()
     }

@@ -15,19 +15,44 @@ use crate::{
     protocol::ErrorObject,
 };
 
-/// The table of the calls that wait, by id.
+/// The table of the calls that wait, by id, and what becomes of those to come.
 ///
-/// The lock is held for a look-up, never across an await. Once the connection has ended the table takes no
-/// call, so that none can be left behind in it.
-#[derive(Debug, Default)]
+/// The lock is held for a look-up, never across an await. A call gets in over the connection that is there and leaves
+/// with it at the latest, so that none can be left behind.
+#[derive(Debug)]
 pub(super) struct Pending(Mutex<Table>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Table {
     waiting: HashMap<u64, Waiting>,
     /// The batches that wait; each has its ids in a row.
     batches: Vec<Range<u64>>,
-    ending: Option<Ending>,
+    phase: Phase,
+    /// The number of the connection that is there, or was last.
+    connection: u64,
+}
+
+/// Where a client is between its first connection and its end.
+#[derive(Debug)]
+enum Phase {
+    /// Connected. Before it is open, only what goes ahead may pass.
+    Up {
+        open: bool,
+    },
+    /// Between two connections.
+    Down(Ending),
+    Ended(Ending),
+}
+
+/// What stands between a message and the connection.
+#[derive(Debug)]
+pub(super) enum Gate {
+    /// Nothing; the number of the connection.
+    Open(u64),
+    /// What goes ahead.
+    Shut,
+    Down(Ending),
+    Ended(Ending),
 }
 
 #[derive(Debug)]
@@ -65,22 +90,65 @@ impl Failure {
 }
 
 impl Pending {
-    /// How the connection ended, if it did.
+    /// How the client ended, if it did.
     pub(super) fn ending(&self) -> Option<Ending> {
-        self.lock().ending.clone()
+        match &self.lock().phase {
+            Phase::Ended(ending) => Some(ending.clone()),
+            Phase::Up { .. } | Phase::Down(_) => None,
+        }
     }
 
-    /// Adds a call.
-    pub(super) fn register(&self, id: u64) -> Result<oneshot::Receiver<Outcome>, Ending> {
-        self.lock().register(id)
+    /// How the last connection ended, when there is none now.
+    pub(super) fn lost(&self) -> Option<Ending> {
+        match &self.lock().phase {
+            Phase::Down(ending) | Phase::Ended(ending) => Some(ending.clone()),
+            Phase::Up { .. } => None,
+        }
     }
 
-    /// Adds the calls of one batch.
-    pub(super) fn register_batch(&self, ids: Range<u64>) -> Result<Vec<oneshot::Receiver<Outcome>>, Ending> {
+    /// What stands between a message and the connection; what goes `ahead` need not wait until it is open.
+    pub(super) fn gate(&self, ahead: bool) -> Gate {
+        let table = self.lock();
+        match &table.phase {
+            Phase::Up { open } if *open || ahead => Gate::Open(table.connection),
+            Phase::Up { .. } => Gate::Shut,
+            Phase::Down(ending) => Gate::Down(ending.clone()),
+            Phase::Ended(ending) => Gate::Ended(ending.clone()),
+        }
+    }
+
+    /// Notes a new connection; returns its number.
+    pub(super) fn up(&self, open: bool) -> u64 {
         let mut table = self.lock();
-        let receivers = ids.clone().map(|id| table.register(id)).collect::<Result<_, _>>()?;
-        table.batches.push(ids);
-        Ok(receivers)
+        if !matches!(table.phase, Phase::Ended(_)) {
+            table.phase = Phase::Up { open };
+        }
+        table.connection += 1;
+        table.connection
+    }
+
+    /// Lets everything pass over the connection that is there.
+    pub(super) fn open(&self) {
+        if let Phase::Up { open } = &mut self.lock().phase {
+            *open = true;
+        }
+    }
+
+    /// Adds the calls of one message; `None` when the connection that it was meant for is gone.
+    pub(super) fn register(&self, ids: Range<u64>, connection: u64) -> Option<Vec<oneshot::Receiver<Outcome>>> {
+        let mut table = self.lock();
+        if !matches!(table.phase, Phase::Up { .. }) || table.connection != connection {
+            return None;
+        }
+        let receivers = ids.map(|id| table.register(id)).collect();
+        Some(receivers)
+    }
+
+    /// Adds the calls of one batch, likewise.
+    pub(super) fn register_batch(&self, ids: Range<u64>, connection: u64) -> Option<Vec<oneshot::Receiver<Outcome>>> {
+        let receivers = self.register(ids.clone(), connection)?;
+        self.lock().batches.push(ids);
+        Some(receivers)
     }
 
     /// Notes that a request goes out; `false` when none of its calls waits any more.
@@ -119,24 +187,31 @@ impl Pending {
         table.fail(ids, &Failure::NoResponse("the server left it out of its answer to the batch".into()));
     }
 
-    /// Removes calls that nobody waits for any more; returns the ids that the server may still be working on.
-    pub(super) fn withdraw(&self, ids: &Range<u64>) -> Vec<u64> {
+    /// Removes calls that nobody waits for any more; returns the ids that the server may still be working on, and the
+    /// connection that it has them from.
+    pub(super) fn withdraw(&self, ids: &Range<u64>) -> (u64, Vec<u64>) {
         let mut table = self.lock();
         table.batches.retain(|batch| batch != ids);
         let sent = |id: &u64| table.waiting.remove(id).is_some_and(|waiting| waiting.sent);
-        ids.clone().filter(sent).collect()
+        let sent = ids.clone().filter(sent).collect();
+        (table.connection, sent)
+    }
+
+    /// Ends the calls of the connection that is there, which has fallen; others may come over the next.
+    pub(super) fn fall(&self, ending: &Ending) {
+        let mut table = self.lock();
+        if let Phase::Up { .. } = table.phase {
+            table.phase = Phase::Down(ending.clone());
+            table.fail_all(ending);
+        }
     }
 
     /// Ends every call, and those to come. Only the first ending counts.
     pub(super) fn close(&self, ending: &Ending) {
         let mut table = self.lock();
-        if table.ending.is_some() {
-            return;
-        }
-        table.ending = Some(ending.clone());
-        for (_, Waiting { answer, sent }) in table.waiting.drain() {
-            // A receiver that is gone has no use for it.
-            let _ = answer.send(Err(Failure::Closed { sent, ending: ending.clone() }));
+        if !matches!(table.phase, Phase::Ended(_)) {
+            table.phase = Phase::Ended(ending.clone());
+            table.fail_all(ending);
         }
     }
 
@@ -146,14 +221,26 @@ impl Pending {
     }
 }
 
+impl Default for Pending {
+    fn default() -> Self {
+        let phase = Phase::Up { open: false };
+        Self(Mutex::new(Table { waiting: HashMap::new(), batches: Vec::new(), phase, connection: 0 }))
+    }
+}
+
 impl Table {
-    fn register(&mut self, id: u64) -> Result<oneshot::Receiver<Outcome>, Ending> {
-        if let Some(ending) = &self.ending {
-            return Err(ending.clone());
-        }
+    fn register(&mut self, id: u64) -> oneshot::Receiver<Outcome> {
         let (answer, receiver) = oneshot::channel();
         self.waiting.insert(id, Waiting { answer, sent: false });
-        Ok(receiver)
+        receiver
+    }
+
+    fn fail_all(&mut self, ending: &Ending) {
+        self.batches.clear();
+        for (_, Waiting { answer, sent }) in self.waiting.drain() {
+            // A receiver that is gone has no use for it.
+            let _ = answer.send(Err(Failure::Closed { sent, ending: ending.clone() }));
+        }
     }
 
     fn is_sent(&self, ids: &Range<u64>) -> bool {
@@ -171,33 +258,44 @@ impl Table {
 mod tests {
     use super::*;
 
+    /// A table with a connection, and its number.
+    fn connected() -> (Pending, u64) {
+        let pending = Pending::default();
+        let connection = pending.up(true);
+        (pending, connection)
+    }
+
+    fn lost() -> Ending {
+        Ending::lost("late")
+    }
+
     #[test]
     fn an_answer_finds_its_call_once() {
-        let pending = Pending::default();
-        let mut first = pending.register(1).unwrap();
+        let (pending, connection) = connected();
+        let mut calls = pending.register(1..2, connection).unwrap();
         assert!(pending.settle(1, Ok(RawValue::NULL.to_owned())));
         assert!(!pending.settle(1, Ok(RawValue::NULL.to_owned())));
-        assert!(first.try_recv().unwrap().is_ok());
+        assert!(calls[0].try_recv().unwrap().is_ok());
     }
 
     #[test]
     fn only_what_was_sent_and_not_answered_is_to_be_cancelled() {
-        let pending = Pending::default();
-        let _receivers = pending.register_batch(1..4).unwrap();
-        assert!(pending.withdraw(&(1..2)).is_empty(), "not sent yet");
+        let (pending, connection) = connected();
+        let _receivers = pending.register_batch(1..4, connection).unwrap();
+        assert!(pending.withdraw(&(1..2)).1.is_empty(), "not sent yet");
         assert!(pending.mark_sent(&(1..4)));
         pending.settle(2, Ok(RawValue::NULL.to_owned()));
-        assert_eq!(pending.withdraw(&(1..4)), [3]);
+        assert_eq!(pending.withdraw(&(1..4)), (connection, vec![3]));
         assert!(!pending.mark_sent(&(1..4)));
     }
 
     #[test]
     fn an_error_without_id_belongs_to_the_only_batch() {
-        let (pending, error) = (Pending::default(), ErrorObject::new(-32600, "too large"));
-        let mut first = pending.register_batch(1..3).unwrap();
+        let ((pending, connection), error) = (connected(), ErrorObject::new(-32600, "too large"));
+        let mut first = pending.register_batch(1..3, connection).unwrap();
         assert!(!pending.fail_only_batch(&error), "the batch was not sent");
         pending.mark_sent(&(1..3));
-        let mut second = pending.register_batch(3..4).unwrap();
+        let mut second = pending.register_batch(3..4, connection).unwrap();
         pending.mark_sent(&(3..4));
         assert!(!pending.fail_only_batch(&error), "there are two");
         pending.withdraw(&(3..4));
@@ -209,11 +307,31 @@ mod tests {
 
     #[test]
     fn a_closed_table_takes_no_call_and_keeps_the_first_ending() {
-        let pending = Pending::default();
-        let mut call = pending.register(1).unwrap();
+        let (pending, connection) = connected();
+        let mut calls = pending.register(1..2, connection).unwrap();
         pending.close(&Ending::ByUs);
-        pending.close(&Ending::Lost("late".into()));
-        assert!(matches!(call.try_recv(), Ok(Err(Failure::Closed { sent: false, ending: Ending::ByUs }))));
-        assert!(matches!(pending.register(2), Err(Ending::ByUs)));
+        pending.close(&lost());
+        assert!(matches!(calls[0].try_recv(), Ok(Err(Failure::Closed { sent: false, ending: Ending::ByUs }))));
+        assert!(pending.register(2..3, connection).is_none());
+        assert_ne!(pending.up(true), connection, "a connection that comes too late changes nothing");
+        assert!(matches!(pending.gate(true), Gate::Ended(Ending::ByUs)));
+    }
+
+    #[test]
+    fn a_call_that_was_meant_for_a_connection_does_not_get_in_over_the_next() {
+        let (pending, first) = connected();
+        let mut calls = pending.register(1..2, first).unwrap();
+        pending.mark_sent(&(1..2));
+        pending.fall(&lost());
+        assert!(matches!(calls[0].try_recv(), Ok(Err(Failure::Closed { sent: true, .. }))));
+        assert!(matches!(pending.gate(true), Gate::Down(_)));
+        assert!(pending.register(2..3, first).is_none());
+        let second = pending.up(false);
+        assert!(pending.register(2..3, first).is_none());
+        assert!(matches!(pending.gate(false), Gate::Shut));
+        assert!(matches!(pending.gate(true), Gate::Open(number) if number == second));
+        pending.open();
+        assert!(matches!(pending.gate(false), Gate::Open(_)));
+        assert!(pending.register(2..3, second).is_some());
     }
 }

@@ -13,16 +13,13 @@ use futures_util::{Sink, SinkExt, Stream, StreamExt, TryStreamExt};
 
 use super::{
     connect,
-    transport::{Close, Frame, Lost, WebSocket},
+    transport::{CLOSE_TIMEOUT, Close, Frame, Lost, WebSocket},
 };
 use crate::{
     close::{CloseCode, Disconnected},
     error::{Error, ErrorKind, Result},
     raw::Message,
 };
-
-/// How long a connection that is being closed is kept for the server's part of it.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A plain WebSocket connection to `url`, such as `ws://127.0.0.1:8080/echo`; await it to connect, in a tokio runtime.
 ///
@@ -175,7 +172,7 @@ impl Stream for Client {
                 Some(Ok(Frame::Text(text))) => return Poll::Ready(Some(Ok(text.as_str().into()))),
                 Some(Ok(Frame::Binary(bytes))) => return Poll::Ready(Some(Ok(bytes.into()))),
                 Some(Ok(Frame::Close(close))) => self.end = Some(close.into_disconnected()),
-                Some(Err(Lost(why))) => return Poll::Ready(Some(Err(self.lost(why)))),
+                Some(Err(Lost { why, .. })) => return Poll::Ready(Some(Err(self.lost(why)))),
                 None => return Poll::Ready(Some(Err(self.lost("end of stream".into())))),
             }
         }
@@ -209,7 +206,7 @@ impl Sink<Message> for Client {
     }
 }
 
-fn not_sent(Lost(why): Lost) -> Error {
+fn not_sent(Lost { why, .. }: Lost) -> Error {
     Error::new(ErrorKind::Closed, format!("the message was not sent: the connection is closed: {why}"))
 }
 

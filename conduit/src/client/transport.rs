@@ -2,6 +2,7 @@
 
 mod carrier;
 mod handshake;
+mod pulse;
 #[cfg_attr(not(feature = "tls"), path = "transport/no_tls.rs")]
 mod tls;
 
@@ -9,6 +10,7 @@ use std::{
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -23,9 +25,12 @@ use tokio_tungstenite::{
 
 #[cfg(feature = "server")]
 pub(crate) use self::carrier::ByteStream;
-use self::carrier::Carrier;
 pub(crate) use self::carrier::Pipe;
-pub(super) use self::handshake::Target;
+use self::{
+    carrier::Carrier,
+    pulse::{Counted, Pulse},
+};
+pub(super) use self::{handshake::Target, pulse::Heartbeat};
 use crate::{
     close::{self, CloseCode, Disconnected},
     error::Result,
@@ -33,7 +38,7 @@ use crate::{
 
 /// What carries the messages of one connection.
 ///
-/// It answers pings by itself. After a [`Frame::Close`], received or sent, it is read on until it ends, which
+/// It answers pings by itself, and breaks when the peer is silent for too long. After a [`Frame::Close`], received or sent, it is read on until it ends, which
 /// completes the close.
 pub(super) trait Transport:
     Stream<Item = Result<Frame, Lost>> + Sink<Frame, Error = Lost> + Send + Unpin + 'static
@@ -62,7 +67,11 @@ pub(super) struct Close {
 
 /// Why a connection broke.
 #[derive(Debug)]
-pub(super) struct Lost(pub(super) String);
+pub(super) struct Lost {
+    pub(super) why: String,
+    /// The code of the Close frame with which the server is told so, if it is.
+    pub(super) told: Option<CloseCode>,
+}
 
 /// The buffer that is filled from the socket. One of the default size, 128 KiB, would be the most of what an idle
 /// connection takes.
@@ -71,22 +80,32 @@ const READ_BUFFER: usize = 8 * 1024;
 /// How much is collected before it is written without waiting for the flush.
 const WRITE_BUFFER: usize = 64 * 1024;
 
+/// How long a connection that is being closed is kept for the server's part of it.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Connects and logs in. Beside the connection, the version that the server told, if it told one.
-pub(super) async fn connect(target: &Target) -> Result<(WebSocket, Option<String>)> {
+pub(super) async fn connect(target: &Target, heartbeat: Option<Heartbeat>) -> Result<(WebSocket, Option<String>)> {
     let socket = carrier::open(target).await?;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(Some(target.max_message_size()))
         .max_frame_size(Some(target.max_message_size()));
-    match client_async_with_config(target.request(), socket, Some(config)).await {
-        Ok((socket, response)) => Ok((WebSocket(socket), handshake::version(&response))),
+    let pulse = Pulse::default();
+    match client_async_with_config(target.request(), Counted::new(socket, &pulse), Some(config)).await {
+        Ok((socket, response)) => {
+            let heartbeat = heartbeat.map(|heartbeat| heartbeat.start(pulse));
+            Ok((WebSocket { socket, heartbeat }, handshake::version(&response)))
+        }
         Err(error) => Err(target.refused(error)),
     }
 }
 
 /// A WebSocket over what carries it.
-pub(super) struct WebSocket(WebSocketStream<Carrier>);
+pub(super) struct WebSocket {
+    socket: WebSocketStream<Counted<Carrier>>,
+    heartbeat: Option<pulse::Beating>,
+}
 
 impl Stream for WebSocket {
     type Item = Result<Frame, Lost>;
@@ -94,17 +113,23 @@ impl Stream for WebSocket {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             // The read that follows a ping flushes the pong, so this must go on until nothing is left to read.
-            match ready!(self.0.poll_next_unpin(cx)) {
-                Some(Ok(message)) => {
+            match self.socket.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok(message))) => {
                     if let Some(frame) = frame(message) {
                         return Poll::Ready(Some(Ok(frame)));
                     }
                 }
-                Some(Err(error)) => {
-                    self.tell(&error, cx);
-                    return Poll::Ready(Some(Err(error.into())));
+                Poll::Ready(Some(Err(error))) => {
+                    let lost = Lost::from(error);
+                    self.tell(&lost, cx);
+                    return Poll::Ready(Some(Err(lost)));
                 }
-                None => return Poll::Ready(None),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => {
+                    let lost = ready!(self.beat(cx));
+                    self.tell(&lost, cx);
+                    return Poll::Ready(Some(Err(lost)));
+                }
             }
         }
     }
@@ -113,13 +138,39 @@ impl Stream for WebSocket {
 impl WebSocket {
     /// Says what was wrong with what the server sent, before the connection is given up: "the client MUST Fail the
     /// WebSocket Connection" with a close frame (RFC 6455, 7.1.7).
-    fn tell(&mut self, error: &tungstenite::Error, cx: &mut Context<'_>) {
-        let Some(code) = CloseCode::of(error) else { return };
-        let close = Close::new(code, error.to_string());
-        if self.0.start_send_unpin(Frame::Close(close).into()).is_ok() {
-            let _ = self.0.poll_flush_unpin(cx);
+    fn tell(&mut self, lost: &Lost, cx: &mut Context<'_>) {
+        let Some(code) = lost.told else { return };
+        let close = Close::new(code, &*lost.why);
+        if self.socket.start_send_unpin(Frame::Close(close).into()).is_ok() {
+            let _ = self.socket.poll_flush_unpin(cx);
         }
     }
+
+    /// Pings the server when it is time to, and breaks the connection when it has been silent for too long.
+    fn beat(&mut self, cx: &mut Context<'_>) -> Poll<Lost> {
+        let Some(heartbeat) = &mut self.heartbeat else { return Poll::Pending };
+        while let Poll::Ready(silence) = heartbeat.poll(cx) {
+            if let Some(silence) = silence {
+                let why = format!("not a byte came from the server for {silence:?}");
+                return Poll::Ready(Lost { why, told: Some(CloseCode::DEAD) });
+            }
+            // One that can't be written any more is for the reads to tell.
+            if self.socket.start_send_unpin(Message::Ping(Bytes::new())).is_ok() {
+                let _ = self.socket.poll_flush_unpin(cx);
+            }
+        }
+        Poll::Pending
+    }
+}
+
+/// Closes a connection that is of no use, in order.
+pub(super) async fn leave(mut transport: impl Transport) {
+    let leaving = async {
+        if transport.send(Frame::Close(Close::normal())).await.is_ok() {
+            while let Some(Ok(_)) = transport.next().await {}
+        }
+    };
+    let _ = tokio::time::timeout(CLOSE_TIMEOUT, leaving).await;
 }
 
 /// What a received message says, if it is for more than the transport.
@@ -136,19 +187,19 @@ impl Sink<Frame> for WebSocket {
     type Error = Lost;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        self.0.poll_ready_unpin(cx).map_err(Lost::from)
+        self.socket.poll_ready_unpin(cx).map_err(Lost::from)
     }
 
     fn start_send(mut self: Pin<&mut Self>, frame: Frame) -> Result<(), Lost> {
-        self.0.start_send_unpin(frame.into()).map_err(Lost::from)
+        self.socket.start_send_unpin(frame.into()).map_err(Lost::from)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        self.0.poll_flush_unpin(cx).map_err(Lost::from)
+        self.socket.poll_flush_unpin(cx).map_err(Lost::from)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        self.0.poll_close_unpin(cx).map_err(Lost::from)
+        self.socket.poll_close_unpin(cx).map_err(Lost::from)
     }
 }
 
@@ -175,7 +226,7 @@ impl From<Option<CloseFrame>> for Close {
 
 impl From<tungstenite::Error> for Lost {
     fn from(error: tungstenite::Error) -> Self {
-        Self(error.to_string())
+        Self { why: error.to_string(), told: CloseCode::of(&error) }
     }
 }
 

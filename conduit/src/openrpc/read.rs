@@ -36,6 +36,7 @@ fn method(document: &Value, object: &Value) -> Result<MethodDescription, String>
         allow: texts(object, "x-allow"),
         deprecated: is("deprecated"),
         ordered: is("x-ordered"),
+        idempotent: is("x-idempotent"),
         timeout: object["x-timeout-seconds"].as_f64(),
     })
 }

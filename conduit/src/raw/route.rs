@@ -3,7 +3,7 @@
 use std::{collections::HashSet, fmt};
 
 use super::{Connection, Message};
-use crate::lifecycle::Erased;
+use crate::hook_result::Erased;
 
 /// A raw route of a server.
 #[derive(Clone)]

@@ -103,7 +103,7 @@ async fn a_dropped_last_call_is_cancelled_before_the_close() {
 #[tokio::test]
 async fn a_message_that_is_too_large_ends_the_connection_and_says_so() {
     let (listener, url) = listen().await;
-    let connect = async { Client::connect(url).max_message_size(1000).await.unwrap() };
+    let connect = async { Client::connect(url).reconnect(false).max_message_size(1000).await.unwrap() };
     let (client, mut peer) = tokio::join!(connect, Peer::accept(&listener));
     let (result, ()) = tokio::join!(client.call::<String>("big", ()), peer.answer(json!("x".repeat(1000))));
     let error = result.unwrap_err().to_string();

@@ -7,6 +7,7 @@ mod endings;
 mod known;
 mod load;
 mod messages;
+mod reconnecting;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -31,11 +32,11 @@ async fn listen() -> (TcpListener, String) {
     (listener, url)
 }
 
-/// A client and the server's end of its connection.
+/// A client of one connection, and the server's end of it.
 async fn connected() -> (Client, Peer) {
     let (listener, url) = listen().await;
-    let (client, peer) = tokio::join!(async { Client::connect(url).await.unwrap() }, Peer::accept(&listener));
-    (client, peer)
+    let connect = async { Client::connect(url).reconnect(false).await.unwrap() };
+    tokio::join!(connect, Peer::accept(&listener))
 }
 
 impl Peer {

@@ -17,6 +17,7 @@ use crate::{
 };
 
 /// Where to connect to, as whom, and with which limits; checked.
+#[derive(Clone)]
 pub(in crate::client) struct Target {
     url: Uri,
     request: Request,
@@ -28,22 +29,30 @@ pub(in crate::client) struct Target {
 impl Target {
     pub(in crate::client) fn new(
         url: &str,
-        password: Option<&str>,
         headers: &[(String, String)],
         root_certificate: Option<&Path>,
         max_message_size: usize,
     ) -> Result<Self> {
         let url = parse_url(url)?;
         let mut request = url.clone().into_client_request().map_err(|error| bad_url(&url, &error))?;
-        if let Some(password) = password {
-            request.headers_mut().insert(AUTHORIZATION, bearer(password)?);
-        }
         for (name, value) in headers {
             let (name, value) = header(name, value)?;
             request.headers_mut().insert(name, value);
         }
         let tls = tls(&url, root_certificate)?;
         Ok(Self { url, request, tls, pipe: None, max_message_size })
+    }
+
+    /// The same, with a token to log in with. An `Authorization` header that was given wins.
+    pub(in crate::client) fn with_token(&self, token: &str) -> Result<Self> {
+        let (bearer, mut target) = (bearer(token)?, self.clone());
+        target.request.headers_mut().entry(AUTHORIZATION).or_insert(bearer);
+        Ok(target)
+    }
+
+    /// Whether it logs in while it connects.
+    pub(in crate::client) fn logs_in(&self) -> bool {
+        self.request.headers().contains_key(AUTHORIZATION)
     }
 
     /// Host and port, to be resolved.
@@ -96,7 +105,7 @@ impl Target {
     }
 
     fn unauthorized(&self, refusal: Option<ErrorObject>) -> Error {
-        let what_to_do = match self.request.headers().contains_key(AUTHORIZATION) {
+        let what_to_do = match self.logs_in() {
             true => "the password, or the `Authorization` header, is not the server's",
             false => "give the password: `Client::connect(url).password(..)`",
         };
@@ -217,7 +226,9 @@ mod tests {
     use super::*;
 
     fn refusal(url: &str, password: Option<&str>, headers: &[(String, String)]) -> String {
-        match Target::new(url, password, headers, None, 1) {
+        let target = Target::new(url, headers, None, 1);
+        let target = target.and_then(|target| password.map_or(Ok(target.clone()), |token| target.with_token(token)));
+        match target {
             Ok(target) => panic!("{target} was taken"),
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Connect);
@@ -251,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_root_certificate_without_tls_is_a_mistake() {
-        let error = Target::new("ws://a", None, &[], Some(Path::new("root.pem")), 1).err().unwrap().to_string();
+        let error = Target::new("ws://a", &[], Some(Path::new("root.pem")), 1).err().unwrap().to_string();
         assert!(error.contains("of use with `wss://` alone"), "{error}");
     }
 
@@ -270,7 +281,7 @@ mod tests {
 
     #[test]
     fn the_port_is_the_schemes_own_when_none_is_given() {
-        let address = |url| Target::new(url, None, &[], None, 1).map(|target| target.address()).unwrap();
+        let address = |url| Target::new(url, &[], None, 1).map(|target| target.address()).unwrap();
         assert_eq!(address("ws://example.org/path"), "example.org:80");
         assert_eq!(address("ws://[::1]:8080"), "[::1]:8080");
         assert_eq!(port(&Uri::from_static("wss://[::1]/path")), 443);

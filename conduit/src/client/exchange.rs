@@ -1,0 +1,153 @@
+//! One message with calls: it waits for a connection, is sent, and waits for its answers; once more if it must.
+
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+
+use super::{
+    dial,
+    ending::Ending,
+    link::{Link, Place, Route},
+    pending::{Failure, Outcome},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    protocol::{Id, request_text},
+};
+
+/// The method with which a client logs in, and by whose answer it knows the server's version.
+pub(super) const LOGIN: &str = "rpc.login";
+
+/// How calls are made.
+pub(super) struct Exchange<'a> {
+    pub(super) link: &'a Link,
+    /// The calls, in a message to people.
+    pub(super) what: &'a str,
+    pub(super) timeout: Duration,
+    /// Whether they may be sent again when they may have run.
+    pub(super) idempotent: bool,
+    /// Whether they go ahead of those that wait for a hook.
+    pub(super) ahead: bool,
+    /// Whether they are a batch.
+    pub(super) is_batch: bool,
+}
+
+impl Exchange<'_> {
+    /// Makes so many calls, with the text that `write` makes of the first of their ids; none is for notifications.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the calls up: the server is asked to cancel those that it may be working on.
+    pub(super) async fn run(&self, calls: u64, write: impl Fn(u64) -> String) -> Result<Vec<Outcome>> {
+        let sent = AtomicBool::new(false);
+        let done = tokio::time::timeout(self.timeout, self.attempts(calls, write, &sent)).await;
+        done.unwrap_or_else(|_| Err(self.too_late(&sent)))
+    }
+
+    async fn attempts(&self, calls: u64, write: impl Fn(u64) -> String, sent: &AtomicBool) -> Result<Vec<Outcome>> {
+        let mut taken = false;
+        loop {
+            let place = self.place(taken, sent).await?;
+            let ids = self.link.next_ids(calls);
+            let text = write(ids.start);
+            if ids.is_empty() {
+                self.link.send(text, Route::Free, place);
+                return Ok(Vec::new());
+            }
+            // A connection that fell since counts for nothing.
+            let Some(answers) = self.register(&ids, place.connection) else { continue };
+            let _ticket = Ticket { link: self.link, ids: ids.clone(), sent };
+            self.link.send(text, Route::Calls(ids), place);
+            let outcomes = join_all(answers.into_iter().map(outcome)).await;
+            // An entry that was answered before the connection ended keeps its answer.
+            let Some((was_sent, ending)) = fell(&outcomes) else { return Ok(outcomes) };
+            sent.fetch_or(was_sent, Ordering::Relaxed);
+            if was_sent && (!self.idempotent || ending.is_of_size()) {
+                return Err(ending.not_answered(self.what));
+            }
+            taken = was_sent || self.link.waits();
+        }
+    }
+
+    async fn place(&self, taken: bool, sent: &AtomicBool) -> Result<Place> {
+        self.link.place(self.ahead, taken).await.map_err(|none| match sent.load(Ordering::Relaxed) {
+            true => none.not_answered(self.what),
+            false => none.not_sent(self.what),
+        })
+    }
+
+    fn register(&self, ids: &Range<u64>, connection: u64) -> Option<Vec<oneshot::Receiver<Outcome>>> {
+        let pending = self.link.pending();
+        match self.is_batch {
+            true => pending.register_batch(ids.clone(), connection),
+            false => pending.register(ids.clone(), connection),
+        }
+    }
+
+    fn too_late(&self, sent: &AtomicBool) -> Error {
+        let (what, timeout) = (self.what, self.timeout);
+        if sent.load(Ordering::Relaxed) {
+            let message = format!("{what} was not answered within {timeout:?}; the call may have run");
+            return Error::new(ErrorKind::Timeout, message).that_may_have_run();
+        }
+        not_sent_in_time(self.link, what, timeout)
+    }
+}
+
+/// The error of a message that found no way out in its time.
+pub(super) fn not_sent_in_time(link: &Link, what: &str, timeout: Duration) -> Error {
+    let why = match link.pending().lost() {
+        Some(ending) => format!("the connection is down: {ending}"),
+        None => "the connection takes no more at the moment".into(),
+    };
+    Error::new(ErrorKind::Timeout, format!("{what} was not sent within {timeout:?}: {why}")).unsent()
+}
+
+/// How the connection ended beneath calls of which none was answered, and whether they were sent.
+fn fell(outcomes: &[Outcome]) -> Option<(bool, Ending)> {
+    let mut fallen = outcomes.iter().map(|outcome| match outcome {
+        Err(Failure::Closed { sent, ending }) => Some((*sent, ending)),
+        _ => None,
+    });
+    let (sent, ending) = fallen.next()??;
+    fallen.all(|other| other.is_some()).then(|| (sent, ending.clone()))
+}
+
+async fn outcome(answer: oneshot::Receiver<Outcome>) -> Outcome {
+    answer.await.expect("every call that leaves the table is answered, and the ticket holds it there until then")
+}
+
+/// The text of a request; without an id, of a notification.
+pub(super) fn request(method: &str, params: Option<&RawValue>, id: Option<u64>) -> String {
+    request_text(method, params, id.map(Id::from).as_ref()).expect("a string, JSON and a number are JSON")
+}
+
+/// Looks at an answer for what the client itself must know: the version of a server that told it at the login.
+///
+/// # Errors
+/// The server is too old. The connection is closed.
+pub(super) fn inspect(link: &Link, method: &str, answer: &RawValue) -> Result<()> {
+    let Some(needed) = link.needed_version().filter(|_| method == LOGIN) else { return Ok(()) };
+    dial::check_login(needed, answer).inspect_err(|_| link.end(&Ending::ByUs))
+}
+
+/// Calls in the table. Dropping it takes them out, and cancels on the server those that were not answered.
+struct Ticket<'a> {
+    link: &'a Link,
+    ids: Range<u64>,
+    /// Set when the server may have worked on them.
+    sent: &'a AtomicBool,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        if self.link.withdraw(&self.ids) {
+            self.sent.store(true, Ordering::Relaxed);
+        }
+    }
+}
