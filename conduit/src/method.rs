@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     context::{Call, State},
-    protocol::{ErrorObject, result_text},
+    protocol::{ErrorObject, result_text, string_result_text},
     rpc_error::{ErrorDescription, RpcError},
     schema::{self, Arguments},
 };
@@ -226,6 +226,9 @@ fn start<M: Method>(arguments: &Arguments, params: Option<&str>, call: Call) -> 
         let id = call.id().cloned();
         let output = M::run(params, call).await.map_err(|error| error.to_error_object())?;
         let Some(id) = id else { return Ok(String::new()) };
+        if let Some(text) = (&output as &dyn Any).downcast_ref::<String>() {
+            return Ok(string_result_text(&id, text));
+        }
         result_text(&id, &output)
             .map_err(|error| ErrorObject::internal(format_args!("the result can't be serialised: {error}")))
     }))

@@ -24,4 +24,5 @@ pub use error::{ErrorCode, ErrorObject, Fault};
 pub use id::Id;
 pub use parse::{Incoming, Invalid, Limits, Message, parse, parse_within};
 pub use request::{Request, request_text};
+pub(crate) use response::{BatchText, string_result_text};
 pub use response::{Response, batch_text, error_text, result_text};

@@ -143,9 +143,14 @@ impl<'a> Scanner<'a> {
                 self.at = start;
                 self.plain_string().map(Id::from)
             }
-            b'0'..=b'9' => {
-                self.number(first)?;
-                Id::parse(self.since(start)?)
+            b'0' => Some(Id::from(0)),
+            b'1'..=b'9' => {
+                let digits = self.bytes[start..].iter().take(19).take_while(|byte| byte.is_ascii_digit());
+                let mut number = 0;
+                digits.for_each(|digit| number = 10 * number + u64::from(digit - b'0'));
+                self.digits();
+                // A number of up to 19 digits is one; that it ends here is seen by what follows.
+                (self.at - start <= 19).then_some(Id::from(number))
             }
             _ => None,
         }
@@ -289,23 +294,28 @@ impl<'a> Scanner<'a> {
 }
 
 /// How many bytes stand before the first that ends a string, begins an escape, or may not stand in a string.
-fn plain(bytes: &[u8]) -> usize {
+pub(super) fn plain(bytes: &[u8]) -> usize {
     const SHORT: usize = 16;
     const PIECE: usize = 64;
-    let is_special = |byte: u8| byte == b'"' || byte == b'\\' || byte < 0x20;
-    let find = |bytes: &[u8]| bytes.iter().position(|&byte| is_special(byte));
-    // Most strings are short.
-    if let Some(at) = find(&bytes[..bytes.len().min(SHORT)]) {
-        return at;
+    let mut at = 0;
+    // Most strings are short: words of eight bytes at a time take longer for them.
+    while at < SHORT {
+        match bytes.get(at) {
+            Some(&byte) if !is_special(byte) => at += 1,
+            _ => return at,
+        }
     }
-    let mut at = bytes.len().min(SHORT);
     // In pieces that are looked at as a whole, the compiler compares many bytes at a time.
     while let Some(piece) = bytes.get(at..at + PIECE)
         && !piece.iter().fold(false, |found, &byte| found | is_special(byte))
     {
         at += PIECE;
     }
-    find(&bytes[at..]).map_or(bytes.len(), |found| at + found)
+    bytes[at..].iter().position(|&byte| is_special(byte)).map_or(bytes.len(), |found| at + found)
+}
+
+fn is_special(byte: u8) -> bool {
+    byte == b'"' || byte == b'\\' || byte < 0x20
 }
 
 #[cfg(test)]
