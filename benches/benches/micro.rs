@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `parse` | the text of a request, or of a batch of 50, to messages |
 //! | `encode` | a result to the text of its response |
-//! | `dispatch` | 64 calls over a stream in memory: frames, parse, look-up, validation, the call, answers, frames |
+//! | `dispatch` | 64 calls, or a batch of them, over a stream in memory: frames, parse, look-up, validation, the call, answers, frames |
 //! | `broadcast` | one event to 100 connections over streams in memory, until it is written to all |
 
 #![allow(
@@ -76,6 +76,16 @@ fn dispatch(criterion: &mut Criterion) {
             runtime.block_on(async {
                 peers[0].stream.write_all(&calls).await.unwrap();
                 peers[0].receive(CALLS).await;
+            });
+        });
+    });
+    let mut batch = Vec::new();
+    frame::write_masked(&mut batch, frame::TEXT, format!("[{}]", vec![ADD; CALLS].join(",")).as_bytes());
+    group.bench_function("batch_of_64_adds", |bencher| {
+        bencher.iter(|| {
+            runtime.block_on(async {
+                peers[0].stream.write_all(&batch).await.unwrap();
+                peers[0].receive(1).await;
             });
         });
     });

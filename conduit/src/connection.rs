@@ -177,11 +177,14 @@ impl Connection {
     }
 
     pub(crate) fn count_message_in(&self) {
-        self.0.counters.messages_in.fetch_add(1, Ordering::Relaxed);
+        // The session alone counts.
+        let count = &self.0.counters.messages_in;
+        count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
-    pub(crate) fn count_message_out(&self) {
-        self.0.counters.messages_out.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count_messages_out(&self, more: u64) {
+        let count = &self.0.counters.messages_out;
+        count.store(count.load(Ordering::Relaxed) + more, Ordering::Relaxed);
     }
 
     pub(crate) fn set_traffic(&self, (bytes_in, bytes_out): (u64, u64)) {

@@ -29,7 +29,7 @@ use crate::{
     order::Turn,
     panics::panicked,
     protocol::{
-        ErrorCode, ErrorObject, Id, Incoming, Invalid, Limits, Message, Request, Response, batch_text, error_text,
+        BatchText, ErrorCode, ErrorObject, Id, Incoming, Invalid, Limits, Message, Request, Response, error_text,
         parse_within,
     },
     registry::{Registry, Target},
@@ -83,8 +83,9 @@ pub(crate) enum Reply {
 
 /// Calls that were not ready at their first poll, with the answers of a batch that are there already.
 pub(crate) enum Pending {
-    One(PendingCall),
-    Batch(Vec<Entry>),
+    One(Box<PendingCall>),
+    /// The answers that come first, and the entries from the first on that takes time.
+    Batch(BatchText, Vec<Entry>),
 }
 
 /// What the text says that a message came in.
@@ -109,8 +110,9 @@ impl Budget {
             Self::One(budget) => bytes <= *budget,
             Self::Shared(budget) => {
                 // With the comma or bracket behind it.
-                let take = |budget: usize| budget.checked_sub(bytes + 1);
-                budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+                let left = budget.load(Ordering::Relaxed).checked_sub(bytes + 1);
+                // The entries of a batch are polled by one task, so that nothing comes between.
+                left.inspect(|left| budget.store(*left, Ordering::Relaxed)).is_some()
             }
         }
     }
@@ -119,13 +121,14 @@ impl Budget {
 /// One entry of a batch.
 pub(crate) enum Entry {
     Ended(Option<String>),
-    Running(PendingCall),
+    Running(Box<PendingCall>),
 }
 
 /// A call that goes on.
 pub(crate) struct PendingCall {
     running: Running,
     owed: Owed,
+    budget: Budget,
     metrics: Arc<CallMetrics>,
     deadline: Option<Instant>,
     slot: Slot,
@@ -145,7 +148,7 @@ impl Dispatcher {
                 let refusal = peer.may_send(messages.len(), text.len()).err();
                 let budget = Budget::Shared(Arc::new(AtomicUsize::new(self.max_answer)));
                 let arrival = Arrival { budget, refusal };
-                Reply::to_batch(messages.into_iter().map(|message| self.message(message, peer, &arrival)).collect())
+                Reply::to_batch(messages.into_iter().map(|message| self.message(message, peer, &arrival)))
             }
         }
     }
@@ -210,12 +213,12 @@ pub(crate) fn begin<P: Peer + 'static>(
     let call = Call::new(request.id, target.name(&request.method), deadline.map(Instant::into_std), lender);
     let watch = Watch::new(&call, metrics);
     let event_failed = target.is_event().then_some(P::event_failed as TellSender);
-    let owed = Owed { call, event_failed, watch, budget: budget.clone() };
+    let owed = Owed { call, event_failed, watch };
     let entered = owed.watch.span().enter();
     let bytes = size(request.params);
     let mut running = match start(target, request.params, peer, &owed.call) {
         Ok(running) => running,
-        Err(error) => return Entry::Ended(owed.answer(Err(error), metrics)),
+        Err(error) => return Entry::Ended(owed.answer(Err(error), budget, metrics)),
     };
     let turn = target.line().map_or(Turn::Free, |name| peer.in_flight().line_up(name));
     turn.head().into_iter().for_each(|head| owed.call.lead(head));
@@ -225,12 +228,11 @@ pub(crate) fn begin<P: Peer + 'static>(
         Turn::Free | Turn::Here(_) => poll_caught(&mut running, &mut Context::from_waker(Waker::noop())),
     };
     match first {
-        Poll::Ready(result) => Entry::Ended(owed.answer(result, metrics)),
+        Poll::Ready(result) => Entry::Ended(owed.answer(result, budget, metrics)),
         Poll::Pending => {
             let slot = peer.in_flight().enter(owed.call.clone(), bytes);
-            let metrics = Arc::clone(metrics);
             drop(entered);
-            Entry::Running(PendingCall { running, owed, metrics, deadline, slot, turn })
+            Entry::Running(PendingCall::new(running, owed, budget, metrics, deadline, slot, turn))
         }
     }
 }
@@ -266,22 +268,21 @@ impl Reply {
 
     /// "The Server MAY process a batch rpc call as a set of concurrent tasks" (JSON-RPC 2.0, 6): every entry was
     /// polled once, and those that take time go on side by side. Answers keep the order of the calls.
-    pub(crate) fn to_batch(entries: Vec<Entry>) -> Self {
-        if entries.iter().any(|entry| matches!(entry, Entry::Running(_))) {
-            return Self::Pending(Pending::Batch(entries));
+    pub(crate) fn to_batch(mut entries: impl Iterator<Item = Entry>) -> Self {
+        let mut text = BatchText::with_room_for(entries.size_hint().0);
+        while let Some(entry) = entries.next() {
+            match entry {
+                Entry::Ended(answer) => answer.into_iter().for_each(|answer| text.push(&answer)),
+                Entry::Running(_) => {
+                    return Self::Pending(Pending::Batch(text, [entry].into_iter().chain(entries).collect()));
+                }
+            }
         }
-        batch_text(entries.into_iter().filter_map(Entry::into_ended)).map_or(Self::None, Self::Ready)
+        text.finish().map_or(Self::None, Self::Ready)
     }
 }
 
 impl Entry {
-    fn into_ended(self) -> Option<String> {
-        match self {
-            Self::Ended(text) => text,
-            Self::Running(_) => None,
-        }
-    }
-
     async fn finish(self) -> Option<String> {
         match self {
             Self::Ended(text) => text,
@@ -296,22 +297,37 @@ impl Pending {
     pub(crate) async fn finish(self) -> (Option<String>, Turn) {
         match self {
             Self::One(call) => call.finish().await,
-            Self::Batch(entries) => {
+            Self::Batch(mut text, entries) => {
                 let ended = join_all(entries.into_iter().map(Entry::finish)).await;
-                (batch_text(ended.into_iter().flatten()), Turn::Free)
+                ended.into_iter().flatten().for_each(|answer| text.push(&answer));
+                (text.finish(), Turn::Free)
             }
         }
     }
 }
 
 impl PendingCall {
+    /// Out of line, as most calls do without: the way of those is a tenth shorter.
+    #[inline(never)]
+    fn new(
+        running: Running,
+        owed: Owed,
+        budget: &Budget,
+        metrics: &Arc<CallMetrics>,
+        deadline: Option<Instant>,
+        slot: Slot,
+        turn: Turn,
+    ) -> Box<Self> {
+        Box::new(Self { running, owed, budget: budget.clone(), metrics: Arc::clone(metrics), deadline, slot, turn })
+    }
+
     async fn finish(self) -> (Option<String>, Turn) {
         let span = self.owed.watch.span().clone();
         self.run().instrument(span).await
     }
 
     async fn run(self) -> (Option<String>, Turn) {
-        let Self { mut running, owed, metrics, deadline, slot, mut turn } = self;
+        let Self { mut running, owed, budget, metrics, deadline, slot, mut turn } = self;
         let mut unended = Unended(Some((&owed, &metrics)));
         let cancellation = owed.call.cancellation();
         let result = tokio::select! {
@@ -322,7 +338,7 @@ impl PendingCall {
         // Whatever the method still holds goes before the answer does, and the slot in the table before both.
         drop((running, slot));
         unended.0 = None;
-        (owed.answer(result, &metrics), turn)
+        (owed.answer(result, &budget, &metrics), turn)
     }
 }
 
@@ -378,14 +394,13 @@ struct Owed {
     /// Of an event: what its sender is told of a failure.
     event_failed: Option<TellSender>,
     watch: Watch,
-    budget: Budget,
 }
 
 impl Owed {
     /// The text to send.
-    fn answer(&self, result: Result<String, ErrorObject>, metrics: &CallMetrics) -> Option<String> {
+    fn answer(&self, result: Result<String, ErrorObject>, budget: &Budget, metrics: &CallMetrics) -> Option<String> {
         let result = match result {
-            Ok(text) if self.call.id().is_some() && !self.budget.take(text.len()) => Err(self.too_large(text.len())),
+            Ok(text) if self.call.id().is_some() && !budget.take(text.len()) => Err(self.too_large(text.len(), budget)),
             result => result,
         };
         self.watch.ended(&self.call, &result, metrics);
@@ -400,9 +415,9 @@ impl Owed {
 
 impl Owed {
     #[cold]
-    fn too_large(&self, bytes: usize) -> ErrorObject {
+    fn too_large(&self, bytes: usize, budget: &Budget) -> ErrorObject {
         let method = self.call.method();
-        let message = match &self.budget {
+        let message = match budget {
             Budget::One(budget) => format!(
                 "`{method}` has run, and its answer of {bytes} bytes is over the {budget} that a message may have"
             ),

@@ -28,6 +28,8 @@ pub(crate) struct InFlight {
     /// Held for an insert, a removal or a search, never across an await. Ids of calls need not be distinct:
     /// some clients use one twice, so the key is our own.
     calls: Mutex<HashMap<u64, Call>>,
+    /// How many they are: asked at every call.
+    count: AtomicUsize,
     lines: Lines,
 }
 
@@ -50,6 +52,7 @@ impl InFlight {
             closed: AtomicBool::new(false),
             next: AtomicU64::new(0),
             calls: Mutex::default(),
+            count: AtomicUsize::new(0),
             lines: Lines::default(),
         }
     }
@@ -85,12 +88,13 @@ impl InFlight {
     pub(crate) fn enter(self: &Arc<Self>, call: Call, bytes: usize) -> Slot {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let key = self.next.fetch_add(1, Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Relaxed);
         self.lock().insert(key, call);
         Slot { table: Arc::clone(self), key, bytes }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+        self.count.load(Ordering::Relaxed)
     }
 
     /// Cancels the calls with this id; says whether there was one.
@@ -125,6 +129,7 @@ impl InFlight {
 impl Drop for Slot {
     fn drop(&mut self) {
         let call = self.table.lock().remove(&self.key);
+        self.table.count.fetch_sub(1, Ordering::Relaxed);
         self.table.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         // Dropped outside the lock: it may hold the last handle of a connection.
         drop(call);

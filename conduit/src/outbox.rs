@@ -2,7 +2,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    ops::ControlFlow,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     task::Waker,
 };
 
@@ -18,6 +22,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
+    /// How much is waiting, as it was when the queue was let go of last.
+    bytes: AtomicUsize,
+    /// Whether nothing is taken any more.
+    sealed: AtomicBool,
     waker: AtomicWaker,
     limit: usize,
     policy: SlowClients,
@@ -92,14 +100,21 @@ struct Queue {
     close: Option<Close>,
     /// Whether that is because the peer reads too slowly.
     slow: bool,
-    /// Whether nothing is taken any more.
-    sealed: bool,
+    /// Whether the task that owns the socket will look into the queue again before it sleeps.
+    attended: bool,
 }
 
 impl Outbox {
     /// A queue of at most `limit` bytes of messages.
     pub(crate) fn new(limit: usize, policy: SlowClients) -> Self {
-        Self { queue: Mutex::default(), waker: AtomicWaker::new(), limit, policy }
+        Self {
+            queue: Mutex::default(),
+            bytes: AtomicUsize::new(0),
+            sealed: AtomicBool::new(false),
+            waker: AtomicWaker::new(),
+            limit,
+            policy,
+        }
     }
 
     /// Queues a message. Says whether it was taken: a connection that is closing takes no more.
@@ -110,13 +125,13 @@ impl Outbox {
         let mut message = message.into();
         if let Some(text) = message.spacious() {
             // Not for a message that nobody takes, and not under the lock.
-            if self.lock().sealed {
+            if self.is_sealed() {
                 return false;
             }
             text.shrink_to_fit();
         }
         let mut queue = self.lock();
-        if queue.sealed {
+        if self.is_sealed() {
             return false;
         }
         let mut taken = true;
@@ -127,12 +142,16 @@ impl Outbox {
                 queue.dropped += 1;
             } else {
                 queue.overflow(message.size(), self.limit);
+                self.sealed.store(true, Ordering::Release);
             }
         } else {
             queue.push(message);
         }
-        drop(queue);
-        self.waker.wake();
+        let is_seen = queue.attended && queue.close.is_none();
+        self.release(queue);
+        if !is_seen {
+            self.waker.wake();
+        }
         taken
     }
 
@@ -170,13 +189,15 @@ impl Outbox {
         let mut queue = self.lock();
         let messages = std::mem::take(&mut queue.messages);
         (queue.bytes, queue.events) = (0, 0);
-        drop(queue);
+        self.release(queue);
         drop(messages);
     }
 
     /// Takes nothing any more.
     pub(crate) fn seal(&self) {
-        self.lock().sealed = true;
+        let queue = self.lock();
+        self.sealed.store(true, Ordering::Release);
+        drop(queue);
     }
 
     pub(crate) fn closing(&self) -> Option<Close> {
@@ -186,11 +207,41 @@ impl Outbox {
     /// Whether a message may still reach the peer: nothing closes, or has closed, the connection.
     pub(crate) fn is_open(&self) -> bool {
         let queue = self.lock();
-        !queue.sealed && queue.close.is_none()
+        !self.is_sealed() && queue.close.is_none()
     }
 
-    pub(crate) fn pop(&self) -> Option<Message> {
-        self.lock().pop()
+    /// Says that the task which owns the socket is at work: until it [rests](Self::rest), what is queued need not wake it.
+    pub(crate) fn attend(&self) {
+        self.lock().attended = true;
+    }
+
+    /// Says that the task sleeps. False, and it is not said, when something waits that was queued since it looked.
+    pub(crate) fn rest(&self, is_blocked: bool) -> bool {
+        let mut queue = self.lock();
+        queue.attended &= !is_blocked && !queue.messages.is_empty();
+        !queue.attended
+    }
+
+    /// Hands the oldest messages over until `take` has enough; says how many.
+    pub(crate) fn drain(&self, mut take: impl FnMut(Message) -> ControlFlow<()>) -> u64 {
+        let (mut queue, mut count) = (self.lock(), 0);
+        while let Some(message) = queue.pop() {
+            count += 1;
+            if take(message).is_break() {
+                break;
+            }
+        }
+        self.release(queue);
+        count
+    }
+
+    /// Whether nothing waits and more would be taken.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.bytes() == 0 && !self.is_sealed()
+    }
+
+    fn is_sealed(&self) -> bool {
+        self.sealed.load(Ordering::Acquire)
     }
 
     /// How many events were dropped.
@@ -204,12 +255,12 @@ impl Outbox {
 
     /// How much is waiting.
     pub(crate) fn bytes(&self) -> usize {
-        self.lock().bytes
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Whether so much is waiting that the peer should get rid of that before it may ask for more.
     pub(crate) fn is_filling(&self) -> bool {
-        self.lock().bytes > self.limit / 2
+        self.bytes() > self.limit / 2
     }
 
     pub(crate) fn register(&self, waker: &Waker) {
@@ -218,6 +269,11 @@ impl Outbox {
 
     pub(crate) fn wake(&self) {
         self.waker.wake();
+    }
+
+    fn release(&self, queue: MutexGuard<'_, Queue>) {
+        self.bytes.store(queue.bytes, Ordering::Relaxed);
+        drop(queue);
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -264,8 +320,8 @@ impl Queue {
     fn overflow(&mut self, wanted: usize, limit: usize) {
         let reason = format!("reads too slowly: {} bytes are waiting, {limit} may", self.bytes + wanted);
         self.close_slow(reason);
-        let Self { close, slow, dropped, .. } = std::mem::take(self);
-        *self = Self { close, slow, sealed: true, dropped, ..Self::default() };
+        let Self { close, slow, dropped, attended, .. } = std::mem::take(self);
+        *self = Self { close, slow, dropped, attended, ..Self::default() };
     }
 
     fn close_slow(&mut self, reason: String) {
@@ -278,6 +334,8 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Arc, task::Wake};
+
     use super::*;
 
     /// What each message counts for beside its bytes.
@@ -287,13 +345,56 @@ mod tests {
         Text::Own(text.into())
     }
 
+    /// How often a task was woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What waits, events by their first byte.
+    fn waiting(outbox: &Outbox) -> Vec<String> {
+        let mut waiting = Vec::new();
+        outbox.drain(|message| {
+            waiting.push(match message {
+                Message::Text(Text::Own(text)) => text,
+                Message::Text(Text::Shared(event)) | Message::Binary(event) => event[0].to_string(),
+            });
+            ControlFlow::Continue(())
+        });
+        waiting
+    }
+
     #[test]
     fn texts_leave_in_the_order_in_which_they_came() {
         let outbox = Outbox::new(3 * EACH, SlowClients::Disconnect);
         assert!(outbox.push(text("a")) && outbox.push(text("b")));
-        assert!(matches!(outbox.pop(), Some(Message::Text(Text::Own(text))) if text == "a"));
-        assert!(matches!(outbox.pop(), Some(Message::Text(Text::Own(text))) if text == "b"));
-        assert!(outbox.pop().is_none());
+        assert_eq!(outbox.drain(|_| ControlFlow::Break(())), 1);
+        assert_eq!(waiting(&outbox), ["b"]);
+        assert_eq!((outbox.bytes(), outbox.is_empty()), (0, true));
+    }
+
+    #[test]
+    fn a_task_at_work_is_not_woken_and_does_not_rest_while_something_waits() {
+        let outbox = Outbox::new(1000, SlowClients::Disconnect);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        outbox.register(&waker);
+        outbox.attend();
+        outbox.push(text("a"));
+        assert!(!outbox.rest(false), "it has to look again");
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        assert!(outbox.rest(true), "there is nothing that it can do");
+        outbox.push(text("b"));
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        outbox.register(&waker);
+        outbox.attend();
+        outbox.push(text(&"c".repeat(2000)));
+        assert_eq!(woken.0.load(Ordering::Relaxed), 2, "it must close");
+        assert!(outbox.rest(false));
     }
 
     #[test]
@@ -330,13 +431,7 @@ mod tests {
         assert!(outbox.push(text("answer 1")));
         assert!((1..=20).all(|n| outbox.push(event(n))), "each is taken");
         assert!(outbox.push(text("answer 2")));
-        let mut left = Vec::new();
-        while let Some(Message::Text(text)) = outbox.pop() {
-            left.push(match text {
-                Text::Own(text) => text,
-                Text::Shared(event) => event[0].to_string(),
-            });
-        }
+        let left = waiting(&outbox);
         assert_eq!(left.first().map(String::as_str), Some("answer 1"));
         assert_eq!(left.last().map(String::as_str), Some("answer 2"));
         let events: Vec<u64> = left.iter().filter_map(|text| text.parse().ok()).collect();

@@ -28,9 +28,12 @@ pub(crate) const FALLBACK: &str = "*";
 /// Name -> method, name -> handlers of an event.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    methods: HashMap<&'static str, Registered>,
-    events: HashMap<&'static str, Vec<Arc<Registered>>>,
+    methods: HashMap<&'static str, Registered, Hasher>,
+    events: HashMap<&'static str, Vec<Arc<Registered>>, Hasher>,
 }
+
+/// Peers look names up and add none, so that they can't make many of one hash.
+type Hasher = foldhash::fast::RandomState;
 
 /// A method, or a handler, with its schemas made and its validator compiled.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! The task that serves one socket: it reads, dispatches, and writes.
 //!
-//! The task owns the socket whole. It reads what has arrived, dispatches each message, queues the answers that
-//! are there at once, and writes the queue out in one flush when nothing more is to be read. Calls that take
-//! time run in tasks of their own and put their answers on the same queue, so the reads never wait for a call.
+//! The task owns the socket whole. It reads what has arrived, dispatches each message, gathers the answers that
+//! are there at once, and writes them and the queue out in one flush when nothing more is to be read. Calls that take
+//! time run in tasks of their own and put their answers on the queue, so the reads never wait for a call.
 
 use std::{
     future::poll_fn,
@@ -54,21 +54,27 @@ pub(crate) struct SocketError {
     pub(crate) tell: Option<CloseCode>,
 }
 
-/// A connection's socket, as every transport gives it.
-pub(crate) trait Socket: Send + Unpin {
-    /// Reads what is there, and hands each message to `take` until that breaks. `Pending` says that there is no more.
-    /// What the transport deals with by itself, such as a ping of the peer, is not handed out.
-    fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        take: &mut dyn FnMut(Received<'_>) -> ControlFlow<()>,
-    ) -> Poll<Result<(), SocketError>>;
-
-    /// Waits until there is room for one thing more to [`send`](Self::send).
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>>;
+/// What takes things to be written to a peer.
+pub(crate) trait Writer {
+    /// Whether there is room for one thing more to [`send`](Self::send).
+    fn has_room(&self) -> bool;
 
     /// Takes something to be written, by the next flush at the latest. Nothing is taken behind a close frame.
     fn send(&mut self, outgoing: Outgoing);
+}
+
+/// A connection's socket, as every transport gives it.
+pub(crate) trait Socket: Writer + Send + Unpin {
+    /// Reads what is there, and hands each message to `take` until that breaks, with what takes answers. `Pending` says
+    /// that there is no more. What the transport deals with by itself, such as a ping of the peer, is not handed out.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: &mut dyn FnMut(Received<'_>, &mut dyn Writer) -> ControlFlow<()>,
+    ) -> Poll<Result<(), SocketError>>;
+
+    /// Waits until there is room.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>>;
 
     /// Writes everything that was taken.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>>;
@@ -97,23 +103,23 @@ impl Handler {
 }
 
 impl Handler {
-    fn text(&self, peer: &Arc<Connection>, text: &str) {
+    fn text(&self, peer: &Arc<Connection>, text: &str, writer: &mut dyn Writer) {
         peer.count_message_in();
         match self {
-            Self::JsonRpc(dispatcher) => dispatch(dispatcher, peer, text),
+            Self::JsonRpc(dispatcher) => dispatch(dispatcher, peer, text, writer),
             Self::Raw(inbox) => inbox.push(text),
         }
     }
 
     /// Binary frames with UTF-8 JSON are taken as text is.
-    fn binary(&self, peer: &Arc<Connection>, bytes: &[u8]) {
+    fn binary(&self, peer: &Arc<Connection>, bytes: &[u8], writer: &mut dyn Writer) {
         peer.count_message_in();
         match self {
             Self::JsonRpc(dispatcher) => match std::str::from_utf8(bytes) {
-                Ok(text) => dispatch(dispatcher, peer, text),
+                Ok(text) => dispatch(dispatcher, peer, text, writer),
                 Err(error) => {
                     let error = peer.may_send(1, bytes.len()).err().unwrap_or_else(|| not_utf8(error));
-                    peer.outbox().push(Text::Own(error_text(&Id::NULL, &error)));
+                    answer(peer, error_text(&Id::NULL, &error), writer);
                 }
             },
             Self::Raw(inbox) => inbox.push(Bytes::copy_from_slice(bytes)),
@@ -121,10 +127,10 @@ impl Handler {
     }
 }
 
-fn dispatch(dispatcher: &Dispatcher, peer: &Arc<Connection>, text: &str) {
+fn dispatch(dispatcher: &Dispatcher, peer: &Arc<Connection>, text: &str, writer: &mut dyn Writer) {
     match dispatcher.dispatch(text, peer) {
         Reply::None => {}
-        Reply::Ready(text) => drop(peer.outbox().push(Text::Own(text))),
+        Reply::Ready(text) => answer(peer, text, writer),
         Reply::Pending(pending) => {
             let debt = Debt::new(peer);
             let call = async move {
@@ -137,6 +143,16 @@ fn dispatch(dispatcher: &Dispatcher, peer: &Arc<Connection>, text: &str) {
             };
             tokio::spawn(call.in_current_span());
         }
+    }
+}
+
+/// Sends an answer that was ready at once. It goes past the queue when there is nothing that it would overtake.
+fn answer(peer: &Connection, text: String, writer: &mut dyn Writer) {
+    if peer.outbox().is_idle() && writer.has_room() {
+        writer.send(Outgoing::Message(Text::Own(text).into()));
+        peer.count_messages_out(1);
+    } else {
+        peer.outbox().push(Text::Own(text));
     }
 }
 
@@ -280,27 +296,40 @@ impl<S: Socket> Session<S> {
     fn exchange(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         self.outbox().register(cx.waker());
         loop {
+            self.outbox().attend();
+            let (end, is_blocked) = self.exchange_once(cx);
+            if self.outbox().rest(is_blocked || end.is_ready()) {
+                return end;
+            }
+        }
+    }
+
+    /// Says also whether the peer takes nothing more now.
+    fn exchange_once(&mut self, cx: &mut Context<'_>) -> (Poll<End>, bool) {
+        loop {
             if self.outbox().closing().is_some() {
-                return Poll::Ready(End::Closing);
+                return (Poll::Ready(End::Closing), false);
             }
             let reading = self.poll_read(cx);
             let writing = self.poll_write(cx);
             self.account();
-            if let Poll::Ready(Err(error)) = writing {
-                return Poll::Ready(End::Failed(error));
-            }
+            let is_blocked = match writing {
+                Poll::Ready(Err(error)) => return (Poll::Ready(End::Failed(error)), false),
+                Poll::Ready(Ok(())) => false,
+                Poll::Pending => true,
+            };
             match reading {
-                Reading::Ended(end) => return Poll::Ready(end),
+                Reading::Ended(end) => return (Poll::Ready(end), is_blocked),
                 Reading::More if !self.outbox().is_filling() => {}
                 Reading::More | Reading::Waiting => {
                     if self.outbox().closing().is_some() {
-                        return Poll::Ready(End::Closing);
+                        return (Poll::Ready(End::Closing), is_blocked);
                     }
-                    if self.owes_nothing() && self.peer.is_draining() {
+                    if self.peer.is_draining() && self.owes_nothing() {
                         self.outbox().close(shutting_down());
-                        return Poll::Ready(End::Closing);
+                        return (Poll::Ready(End::Closing), is_blocked);
                     }
-                    return Poll::Pending;
+                    return (Poll::Pending, is_blocked);
                 }
             }
         }
@@ -313,10 +342,10 @@ impl<S: Socket> Session<S> {
         }
         let Self { socket, peer, handler, pinged, .. } = self;
         let (mut left, mut end) = (BURST, None);
-        let read = socket.poll_read(cx, &mut |received| {
+        let read = socket.poll_read(cx, &mut |received, writer| {
             match received {
-                Received::Text(text) => handler.text(peer, text),
-                Received::Binary(bytes) => handler.binary(peer, bytes),
+                Received::Text(text) => handler.text(peer, text, writer),
+                Received::Binary(bytes) => handler.binary(peer, bytes, writer),
                 Received::Pong => {
                     if let Some(pinged) = pinged.take() {
                         peer.set_latency(pinged.elapsed());
@@ -347,14 +376,21 @@ impl<S: Socket> Session<S> {
             self.ping_due = false;
             self.pinged = Some(Instant::now());
         }
-        while !self.outbox().is_empty() {
+        while self.outbox().bytes() > 0 {
             ready!(self.socket.poll_ready(cx))?;
-            if let Some(message) = self.outbox().pop() {
-                self.peer.count_message_out();
-                self.socket.send(Outgoing::Message(message));
-            }
+            self.send_queued();
         }
         self.socket.poll_flush(cx)
+    }
+
+    /// Sends what is queued for as long as there is room.
+    fn send_queued(&mut self) {
+        let Self { socket, peer, .. } = self;
+        let sent = peer.outbox().drain(|message| {
+            socket.send(Outgoing::Message(message));
+            if socket.has_room() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        peer.count_messages_out(sent);
     }
 
     /// Notes what has passed, for those who count.
@@ -410,10 +446,9 @@ impl<S: Socket> Session<S> {
     /// "the server MUST close the WebSocket connection" by itself then (RFC 6455, 7.1.7). What the peer still sends is
     /// read, or the system would reset the connection and the close frame be lost.
     async fn say_goodbye(&mut self, close: &Close, is_fault: bool) -> Result<(), SocketError> {
-        while let Some(message) = self.outbox().pop() {
+        while !self.outbox().is_empty() {
             poll_fn(|cx| self.socket.poll_ready(cx)).await?;
-            self.peer.count_message_out();
-            self.socket.send(Outgoing::Message(message));
+            self.send_queued();
         }
         self.socket.send(Outgoing::Close(close.clone()));
         poll_fn(|cx| self.socket.poll_flush(cx)).await?;
@@ -422,7 +457,7 @@ impl<S: Socket> Session<S> {
         }
         let mut is_closed = false;
         while !is_closed {
-            let mut take = |received: Received<'_>| {
+            let mut take = |received: Received<'_>, _: &mut dyn Writer| {
                 is_closed = matches!(received, Received::Close(_));
                 if is_closed { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };

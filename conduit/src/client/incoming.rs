@@ -73,7 +73,7 @@ impl Incoming {
         if let Some(id) = answered {
             self.shared.pending.fail_rest_of_batch(id);
         }
-        self.reply(Reply::to_batch(entries));
+        self.reply(Reply::to_batch(entries.into_iter()));
     }
 
     /// Takes one message; returns what to answer, if anything.

@@ -8,6 +8,7 @@ mod http;
 mod idle;
 mod listen;
 mod origin;
+mod output;
 mod progress;
 #[cfg(feature = "prometheus")]
 pub(crate) mod prometheus;

@@ -5,36 +5,26 @@
 
 use std::{
     cell::Cell,
-    io::{self, IoSlice},
-    mem,
+    io, mem,
     ops::ControlFlow,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use bytes::{BufMut, Bytes};
+use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
-use super::frame::{Decoder, Event, Kind, Step, write_close, write_header};
-use crate::{
-    outbox::{Message, Text},
-    session::{Outgoing, Received, Socket, SocketError},
+use super::{
+    frame::{Decoder, Event, Step},
+    output::Output,
 };
+use crate::session::{Outgoing, Received, Socket, SocketError, Writer};
 
 thread_local! {
     /// What is read goes here first. It is taken out while messages are handed out: what they lead to may read too.
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
-
-/// How much is gathered before it is written although more is to come.
-const GATHERED: usize = 64 * 1024;
-
-/// From this size on a payload is written from where it is.
-const LARGE: usize = 8 * 1024;
-
-/// The room that a buffer for writing keeps while it is empty.
-const KEPT: usize = 512;
 
 /// The server's side of a WebSocket.
 #[derive(Debug)]
@@ -47,26 +37,10 @@ pub(super) struct WsSocket<S> {
     input: Vec<u8>,
     /// How long `input` must be before there is a frame in it; 0 when that is not known.
     wanted: usize,
-    /// Frames on their way out, of which the first `sent` bytes are gone.
-    output: Vec<u8>,
-    sent: usize,
-    /// A payload that follows `output`, of which the first `large_sent` bytes are gone.
-    large: Bytes,
-    large_sent: usize,
-    /// How many bytes of answers to pings are among what is not sent.
-    pongs: usize,
-    state: State,
+    /// Whether the peer broke the protocol: what it sends on makes no sense any more.
+    is_broken: bool,
     read: u64,
-    written: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Open,
-    /// A close frame was sent.
-    Closed,
-    /// The peer broke the protocol: what it sends on makes no sense any more.
-    Broken,
+    output: Output,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WsSocket<S> {
@@ -78,14 +52,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WsSocket<S> {
             limit,
             input: Vec::new(),
             wanted: 0,
-            output: Vec::new(),
-            sent: 0,
-            large: Bytes::new(),
-            large_sent: 0,
-            pongs: 0,
-            state: State::Open,
+            is_broken: false,
             read: 0,
-            written: 0,
+            output: Output::default(),
         }
     }
 
@@ -155,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WsSocket<S> {
 
     /// Hands messages out until one is enough, or the rest is none; says how many bytes they took.
     fn hand_out(&mut self, bytes: &mut [u8], take: &mut Take<'_>) -> Result<(usize, ControlFlow<()>), SocketError> {
-        if self.state == State::Broken {
+        if self.is_broken {
             return Ok((bytes.len(), ControlFlow::Continue(())));
         }
         let mut used = 0;
@@ -174,7 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WsSocket<S> {
                     return Ok((used, ControlFlow::Continue(())));
                 }
                 Err(error) => {
-                    (self.state, self.wanted) = (State::Broken, 0);
+                    (self.is_broken, self.wanted) = (true, 0);
                     return Err(error);
                 }
             };
@@ -184,28 +153,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WsSocket<S> {
                 Event::Pong => Received::Pong,
                 Event::Ping(payload) => {
                     // "Application data" of the answer is that of the ping (RFC 6455, 5.5.3).
-                    if self.state == State::Open {
-                        write_header(Kind::Pong, payload.len(), &mut self.output);
-                        self.output.extend_from_slice(payload);
-                        self.pongs += payload.len() + 2;
-                    }
+                    self.output.pong(payload);
                     continue;
                 }
                 Event::Close(close) => {
-                    if mem::replace(&mut self.state, State::Closed) == State::Open {
-                        match &close {
-                            Some(close) => write_close(close, &mut self.output),
-                            None => write_header(Kind::Close, 0, &mut self.output),
-                        }
-                    }
+                    self.output.echo_close(close.as_ref());
                     Received::Close(close)
                 }
             };
-            if take(received).is_break() {
+            if take(received, &mut self.output).is_break() {
                 self.wanted = 0;
                 return Ok((used, ControlFlow::Break(())));
             }
         }
+    }
+
+    fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        self.output.poll_write_out(Pin::new(&mut self.io), cx)
     }
 
     fn count(&mut self, read: usize) -> Result<(), SocketError> {
@@ -215,61 +179,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WsSocket<S> {
         }
         Ok(())
     }
-
-    fn unsent(&self) -> usize {
-        self.output.len() - self.sent + self.large.len() - self.large_sent
-    }
-
-    fn poll_write_out(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        while self.unsent() > 0 {
-            let (head, tail) = (&self.output[self.sent..], &self.large[self.large_sent..]);
-            let io = Pin::new(&mut self.io);
-            let written = match (head, tail) {
-                (head, []) => ready!(io.poll_write(cx, head)),
-                ([], tail) => ready!(io.poll_write(cx, tail)),
-                (head, tail) => ready!(io.poll_write_vectored(cx, &[IoSlice::new(head), IoSlice::new(tail)])),
-            };
-            let written = written.map_err(|error| lost(&error))?;
-            if written == 0 {
-                return Poll::Ready(Err(lost(&io::ErrorKind::WriteZero.into())));
-            }
-            self.written += written as u64;
-            let of_head = written.min(head.len());
-            self.sent += of_head;
-            self.large_sent += written - of_head;
-        }
-        if mem::take(&mut self.pongs) > GATHERED {
-            cx.waker().wake_by_ref();
-        }
-        self.sent = 0;
-        self.output.clear();
-        if self.output.capacity() > KEPT {
-            self.output = Vec::new();
-        }
-        (self.large, self.large_sent) = (Bytes::new(), 0);
-        Poll::Ready(Ok(()))
-    }
-
-    fn write_message(&mut self, message: Message) {
-        let (kind, payload) = match message {
-            Message::Text(Text::Own(text)) if text.len() < LARGE => {
-                write_header(Kind::Text, text.len(), &mut self.output);
-                return self.output.extend_from_slice(text.as_bytes());
-            }
-            Message::Text(Text::Own(text)) => (Kind::Text, Bytes::from(text)),
-            Message::Text(Text::Shared(text)) => (Kind::Text, text),
-            Message::Binary(bytes) => (Kind::Binary, bytes),
-        };
-        write_header(kind, payload.len(), &mut self.output);
-        if payload.len() < LARGE {
-            self.output.extend_from_slice(&payload);
-        } else {
-            self.large = payload;
-        }
-    }
 }
 
-type Take<'a> = dyn FnMut(Received<'_>) -> ControlFlow<()> + 'a;
+type Take<'a> = dyn FnMut(Received<'_>, &mut dyn Writer) -> ControlFlow<()> + 'a;
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for WsSocket<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, take: &mut Take<'_>) -> Poll<Result<(), SocketError>> {
@@ -277,7 +189,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for WsSocket<S> {
             return Poll::Ready(Ok(()));
         }
         // Who pings and does not take the answers is not read from any more. The flush wakes the task.
-        while self.pongs <= GATHERED {
+        while !self.output.is_full_of_pongs() {
             if ready!(self.read_once(cx, take))?.is_break() {
                 return Poll::Ready(Ok(()));
             }
@@ -286,26 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for WsSocket<S> {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        if self.large.is_empty() && self.unsent() < GATHERED {
-            return Poll::Ready(Ok(()));
-        }
-        self.poll_write_out(cx)
-    }
-
-    fn send(&mut self, outgoing: Outgoing) {
-        if self.state == State::Closed {
-            return;
-        }
-        match outgoing {
-            Outgoing::Message(message) => self.write_message(message),
-            Outgoing::Ping => write_header(Kind::Ping, 0, &mut self.output),
-            Outgoing::Close(close) => {
-                write_close(&close, &mut self.output);
-                if self.state == State::Open {
-                    self.state = State::Closed;
-                }
-            }
-        }
+        if self.output.has_room() { Poll::Ready(Ok(())) } else { self.poll_write_out(cx) }
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
@@ -318,11 +211,21 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for WsSocket<S> {
     }
 
     fn traffic(&self) -> (u64, u64) {
-        (self.read, self.written)
+        (self.read, self.output.written())
     }
 }
 
-fn lost(error: &io::Error) -> SocketError {
+impl<S: Send + Unpin> Writer for WsSocket<S> {
+    fn has_room(&self) -> bool {
+        self.output.has_room()
+    }
+
+    fn send(&mut self, outgoing: Outgoing) {
+        self.output.send(outgoing);
+    }
+}
+
+pub(super) fn lost(error: &io::Error) -> SocketError {
     SocketError { message: format!("the connection was lost: {error}"), tell: None }
 }
 
@@ -330,6 +233,7 @@ fn lost(error: &io::Error) -> SocketError {
 mod tests {
     use std::future::poll_fn;
 
+    use bytes::Bytes;
     use futures_util::{SinkExt, StreamExt};
     use tokio::io::DuplexStream;
     use tokio_tungstenite::{
@@ -338,7 +242,11 @@ mod tests {
     };
 
     use super::*;
-    use crate::close::{Close, CloseCode};
+    use crate::{
+        close::{Close, CloseCode},
+        outbox::Text,
+        transport::output::GATHERED,
+    };
 
     type Peer = WebSocketStream<DuplexStream>;
 
@@ -351,7 +259,7 @@ mod tests {
     /// What arrives next, as a text of its own.
     async fn receive(socket: &mut WsSocket<DuplexStream>) -> Result<String, SocketError> {
         let mut received = None;
-        let mut take = |what: Received<'_>| {
+        let mut take = |what: Received<'_>, _: &mut dyn Writer| {
             received = Some(match what {
                 Received::Text(text) => text.to_owned(),
                 other => format!("{other:?}"),
@@ -400,8 +308,7 @@ mod tests {
                 flush(&mut socket).await;
             };
             tokio::join!(ours, theirs);
-            assert_eq!((socket.input.capacity(), socket.large.len()), (0, 0), "nothing is held of what has passed");
-            assert!(socket.output.capacity() <= KEPT);
+            assert_eq!((socket.input.capacity(), socket.output.held()), (0, 0), "nothing is held of what has passed");
             let (read, written) = socket.traffic();
             assert!(read > 3_000_000 && written > 3_000_000 && read > written, "{read} read, {written} written");
         }
@@ -440,11 +347,11 @@ mod tests {
             peer.feed(ping.clone()).await.unwrap();
         }
         peer.flush().await.unwrap();
-        let mut take = |_: Received<'_>| ControlFlow::Continue(());
+        let mut take = |_: Received<'_>, _: &mut dyn Writer| ControlFlow::Continue(());
         for _ in 0..100 {
             assert!(poll_fn(|cx| Poll::Ready(socket.poll_read(cx, &mut take))).await.is_pending());
         }
-        let held = socket.output.len();
+        let held = socket.output.held();
         assert!((GATHERED..3 * GATHERED).contains(&held), "{held} bytes of answers");
     }
 
@@ -471,7 +378,7 @@ mod tests {
         assert_eq!(error.tell, Some(CloseCode::PROTOCOL_ERROR));
         socket.send(Outgoing::Close(Close::new(CloseCode::PROTOCOL_ERROR, "")));
         flush(&mut socket).await;
-        let mut take = |_: Received<'_>| panic!("nothing is handed out");
+        let mut take = |_: Received<'_>, _: &mut dyn Writer| panic!("nothing is handed out");
         assert!(poll_fn(|cx| Poll::Ready(socket.poll_read(cx, &mut take))).await.is_pending());
         assert_eq!(socket.traffic().0, 5000, "all of it was taken, so that the close frame is not lost by a reset");
         drop(theirs);
