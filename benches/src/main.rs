@@ -7,6 +7,7 @@
 
 mod goals;
 mod grow;
+mod idle;
 mod load;
 mod machine;
 mod process;
@@ -31,6 +32,9 @@ struct Cli {
 enum Command {
     /// How the cost of conduit grows with threads, connections, methods, rooms and payloads
     Grow(grow::Options),
+    /// Hold idle connections: a part of `grow`
+    #[command(hide = true)]
+    Idle(idle::Idle),
     /// Serve until standard input ends; prints the port, and the nanoseconds that the start took
     Serve(servers::Serve),
 }
@@ -40,6 +44,7 @@ fn main() -> Result<()> {
     match cli.command {
         None => cli.run.run(),
         Some(Command::Grow(options)) => options.run(),
+        Some(Command::Idle(options)) => options.run(),
         Some(Command::Serve(options)) => options.run(),
     }
 }

@@ -28,8 +28,13 @@ pub(crate) struct Server {
 impl Server {
     /// Starts this program again as a server.
     pub(crate) fn start(options: &Serve) -> Result<Self> {
+        Self::start_with(options, [])
+    }
+
+    /// [`start`](Self::start) with variables of the environment.
+    pub(crate) fn start_with<const N: usize>(options: &Serve, variables: [(&str, &str); N]) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(options.arguments()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(options.arguments()).envs(variables).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().context("the server's process could not be started")?;
         let mut line = String::new();
         let stdout = child.stdout.take().context("the server's output is piped")?;

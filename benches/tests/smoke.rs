@@ -48,10 +48,10 @@ fn every_peer_answers_what_it_is_asked() {
 
 #[test]
 fn growth_is_shown_step_by_step() {
-    let output = benches(&["grow", "--quick", "--only", "methods,rooms,payload"]);
+    let output = benches(&["grow", "--quick", "--only", "methods,rooms,payload,idle"]);
     let tables = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    for row in ["| 1000 | ", "| 256 | "] {
+    for row in ["| 1000 | ", "| 256 | ", "| 500 | 2 | "] {
         assert!(figure(&tables, row) > 0.0, "{tables}");
     }
 }
