@@ -129,6 +129,10 @@ pub(crate) struct Listen {
     /// End after so many events
     #[arg(long, short = 'n', value_name = "N")]
     pub(crate) count: Option<u64>,
+
+    /// End when the connection is lost, instead of connecting again
+    #[arg(long)]
+    pub(crate) no_reconnect: bool,
 }
 
 /// Send an event and print what its handler returns
@@ -255,24 +259,32 @@ pub(crate) struct Server {
     /// The server: ws://HOST:PORT, wss://HOST, HOST:PORT or :PORT
     pub(crate) url: Address,
 
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// How to reach a server.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connection {
     /// The token to log in with; asked for on a terminal if the server wants one
-    #[arg(long, env = "CONDUIT_TOKEN", hide_env_values = true, help_heading = "Connection")]
+    #[arg(long, env = "CONDUIT_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
 
     /// A header of the request that opens the connection; may be given several times
-    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header, help_heading = "Connection")]
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
     pub(crate) headers: Vec<(String, String)>,
 
     /// Trust servers that this root certificate (PEM) signed, instead of those that the system trusts
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Connection")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) root_certificate: Option<PathBuf>,
 
     /// How long an answer may take, such as 500ms, 30s or 5m
-    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME", help_heading = "Connection")]
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
     pub(crate) timeout: Duration,
 
     /// How long connecting may take
-    #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME", help_heading = "Connection")]
+    #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME")]
     pub(crate) connect_timeout: Duration,
 }
 

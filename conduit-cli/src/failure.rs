@@ -1,6 +1,6 @@
 //! What went wrong, as a person or a script reads it.
 
-use std::{fmt::Display, io};
+use std::io;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use conduit::{ErrorCode, ErrorKind, ErrorObject};
@@ -150,18 +150,14 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// What is worth knowing and no failure.
-pub(crate) fn warn(message: impl Display) {
-    note(Level::WARNING, message);
+/// What is worth knowing and no failure, as compilers say it.
+pub(crate) fn warning(message: &str) -> String {
+    titled(Level::WARNING, message)
 }
 
-/// What happens meanwhile.
-pub(crate) fn inform(message: impl Display) {
-    note(Level::NOTE, message);
-}
-
-fn note(level: Level<'_>, message: impl Display) {
-    anstream::eprintln!("{}", titled(level, &message.to_string()));
+/// What happens meanwhile, as compilers say it.
+pub(crate) fn note(message: &str) -> String {
+    titled(Level::NOTE, message)
 }
 
 fn titled(level: Level<'_>, message: &str) -> String {

@@ -8,6 +8,7 @@
 //! | `api.rs`, `schema.rs` | what the server tells of itself |
 //! | `arguments/` | `name=value` as JSON |
 //! | `faults.rs`, `place.rs` | what is wrong with arguments, and where |
+//! | `news.rs` | events, and connections that are lost and made again |
 //! | `output.rs`, `pretty.rs` | results |
 //! | `failure.rs`, `exit.rs`, `interrupts.rs` | errors, and how the program ends |
 
@@ -20,6 +21,7 @@ mod exit;
 mod failure;
 mod faults;
 mod interrupts;
+mod news;
 mod output;
 mod place;
 mod pretty;

@@ -3,9 +3,15 @@
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{
+    json,
+    value::{RawValue, to_raw_value},
+};
 
-use crate::{failure::Result, pretty};
+use crate::{
+    failure::{self, Result},
+    pretty,
+};
 
 /// How results are written.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +31,25 @@ impl Output {
 
     pub(crate) fn json<T: Serialize + ?Sized>(self, value: &T) -> Result {
         self.raw(&to_raw_value(value).expect("what was JSON is JSON"))
+    }
+}
+
+impl Output {
+    /// Says on standard error what is worth knowing and no failure.
+    pub(crate) fn warn(self, message: impl AsRef<str>) {
+        self.say("warning", message.as_ref(), failure::warning);
+    }
+
+    /// Says on standard error what happens meanwhile.
+    pub(crate) fn inform(self, message: impl AsRef<str>) {
+        self.say("note", message.as_ref(), failure::note);
+    }
+
+    fn say(self, kind: &str, message: &str, text: fn(&str) -> String) {
+        match self.json {
+            true => eprintln!("{}", json!({ kind: message })),
+            false => anstream::eprintln!("{}", text(message)),
+        }
     }
 }
 

@@ -5,10 +5,10 @@ use serde_json::value::RawValue;
 
 use crate::{
     api::Api,
-    args::Server,
+    args::{Connection, Server},
     arguments::Arguments,
     exit::Exit,
-    failure::{Failure, Result, warn},
+    failure::{self, Failure, Result},
     faults::Faults,
     output, token,
 };
@@ -45,7 +45,7 @@ impl Session {
         settings: impl Fn(Connect) -> Connect,
     ) -> Result<Self> {
         let mut server = server.clone();
-        let mut attempts = if server.token.is_none() && output::is_interactive() { ATTEMPTS } else { 0 };
+        let mut attempts = if server.connection.token.is_none() && output::is_interactive() { ATTEMPTS } else { 0 };
         loop {
             let failure = match attempt(&server, &settings).await {
                 Ok(session) => return Ok(session),
@@ -58,10 +58,10 @@ impl Session {
             if failure.exit() != Exit::Login || attempts == 0 {
                 return Err(failure);
             }
-            if server.token.is_some() {
+            if server.connection.token.is_some() {
                 failure.report(false);
             }
-            server.token = Some(token::ask(server.url.as_str()).await?);
+            server.connection.token = Some(token::ask(server.url.as_str()).await?);
             attempts -= 1;
         }
     }
@@ -117,6 +117,14 @@ impl Session {
         }
     }
 
+    /// Asks again what the server can do.
+    pub(crate) async fn refresh(&mut self) -> Result {
+        if self.client.discovered().is_some() {
+            self.api = Api::new(&self.client.discover().await?);
+        }
+        Ok(())
+    }
+
     /// Says goodbye.
     pub(crate) async fn close(self) {
         self.client.close().await;
@@ -138,7 +146,8 @@ async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Resu
     match client.discover().await {
         Ok(document) => Ok(Session { client, api: Api::new(&document), server: server.clone() }),
         Err(error) if error.kind() == ErrorKind::Decode => {
-            warn(format!("what {} says of itself can't be read: {error}", server.url));
+            let warning = format!("what {} says of itself can't be read: {error}", server.url);
+            anstream::eprintln!("{}", failure::warning(&warning));
             Ok(Session::unseen(client, server))
         }
         Err(error) => match error.code().and_then(ErrorCode::from_code) {
@@ -153,17 +162,20 @@ async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Resu
     }
 }
 
-/// A connection that is not made yet, to the server that was asked for.
+/// A connection that is not made yet, to the server that was asked for. It is not made again when it is lost.
 pub(crate) fn connect(server: &Server) -> Connect {
-    let mut connect =
-        Client::connect(server.url.as_str()).timeout(server.timeout).connect_timeout(server.connect_timeout);
-    if let Some(token) = &server.token {
+    let Connection { token, headers, root_certificate, timeout, connect_timeout } = &server.connection;
+    let mut connect = Client::connect(server.url.as_str())
+        .timeout(*timeout)
+        .connect_timeout(*connect_timeout)
+        .reconnect(false);
+    if let Some(token) = token {
         connect = connect.password(token);
     }
-    if let Some(file) = &server.root_certificate {
+    if let Some(file) = root_certificate {
         connect = connect.root_certificate(file);
     }
-    for (name, value) in &server.headers {
+    for (name, value) in headers {
         connect = connect.header(name, value);
     }
     connect
@@ -172,7 +184,7 @@ pub(crate) fn connect(server: &Server) -> Connect {
 fn login_refused(error: &conduit::Error, server: &Server) -> Failure {
     let why = error.object().map_or("the token is not the server's", |refusal| refusal.message());
     let failure = Failure::new(Exit::Login, format!("{} refused the login: {why}", server.url));
-    match server.token {
+    match server.connection.token {
         Some(_) => failure,
         None => no_token(failure),
     }

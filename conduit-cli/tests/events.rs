@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Running, heard_by, run, serve};
+use crate::support::{Running, builder, heard_by, run, serve, start};
 
 #[tokio::test]
 async fn an_event_is_sent_and_its_ack_printed() {
@@ -84,6 +84,41 @@ async fn who_listens_is_told_how_the_connection_ended() {
     let error = done.error();
     assert_eq!((&error["exit"], &error["kind"]), (&json!(7), &json!("closed")));
     assert_eq!(error["message"], "the connection ended with code 4100: come back tomorrow");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn listening_outlives_its_connection_and_says_so() {
+    let server = serve().await;
+    let (port, url) = (server.port(), server.address().to_string());
+    let mut listener = Running::start(&["listen", "--json", &url]);
+    heard_by(&server, 1).await;
+    server.server().broadcast("a", &1).send();
+    assert_eq!(listener.event().await, r#"{"event":"a","data":1}"#);
+    server.stop().await.expect("stopped");
+
+    let server = start(builder().port(port).open()).await;
+    heard_by(&server, 1).await;
+    server.server().broadcast("b", &2).send();
+    assert_eq!(listener.event().await, r#"{"event":"b","data":2}"#);
+    listener.signal("INT").await;
+    let done = listener.end().await;
+    let said: Vec<&str> = done.stderr.lines().collect();
+    assert!(said[0].starts_with("{\"warning\":\"the connection ended with code 1001"), "{done:?}");
+    assert!(said[0].ends_with("; connecting again\"}"), "{done:?}");
+    assert_eq!((said[1], said.len(), done.code), ("{\"note\":\"connected again\"}", 2, 0));
+}
+
+#[tokio::test]
+async fn listening_ends_with_its_connection_if_that_is_asked_for() {
+    let server = serve().await;
+    let mut listener = Running::start(&["listen", "--json", "--no-reconnect", &server.address().to_string()]);
+    heard_by(&server, 1).await;
+    listener.line().await;
+    server.stop().await.expect("stopped");
+    let mut done = listener.end().await;
+    done.stdout.clear();
+    assert_eq!(done.error()["exit"], 7);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use conduit::RunningServer;
+use conduit::{RunningServer, methods, rpc};
 use serde_json::json;
 
 use crate::support::{
@@ -198,6 +198,29 @@ async fn the_history_outlives_the_shell_and_holds_no_token() {
     terminal.types(ENTER);
     terminal.waits("answer", |screen| last_lines(screen, 2)[0] == "23");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shell_outlives_its_server_and_knows_the_next() {
+    let (server, history) = (start(builder().open()).await, History::new("outlives"));
+    let port = server.port();
+    let mut terminal = shell(&server, &history);
+    heard_by(&server, 1).await;
+    terminal.types("pi");
+    terminal.sees("> pi");
+    server.stop().await.expect("stopped");
+    terminal.sees("warning: the connection ended with code 1001");
+    terminal.types(&format!("ng{ENTER}"));
+    terminal.sees("error: ");
+    let next = start(builder().port(port).methods(methods![extra]).open()).await;
+    terminal.sees("note: connected again");
+    heard_by(&next, 1).await;
+    terminal.types(&format!(":list{ENTER}"));
+    terminal.sees("Only the next server has it.");
+}
+
+/// Only the next server has it.
+#[rpc]
+async fn extra() {}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_connection_is_made_anew() {

@@ -9,6 +9,7 @@ mod words;
 
 use std::io::{self, IsTerminal};
 
+use conduit::Connect;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use self::{
@@ -17,19 +18,20 @@ use self::{
     editor::{Editor, Line, Printer},
     hearing::Hearing,
 };
-use super::{describe, list, listen, send};
+use super::{describe, list, send};
 use crate::{
     args::{Repl, Server},
     arguments::Arguments,
     exit::Exit,
-    failure::{Failure, Result, inform, warn},
+    failure::{Failure, Result},
     interrupts::Interrupts,
+    news::{self, Feed, Inbox, ending},
     output::{self, Output},
     session::{Login, Session},
 };
 
 pub(crate) async fn run(args: Repl, output: Output, mut interrupts: Interrupts) -> Result {
-    let (feed, inbox) = listen::inbox();
+    let (feed, inbox) = news::inbox();
     let session = interrupts.guard(connect(&args.server, &feed)).await?;
     let shell = Shell { session, feed, hearing: Hearing::default(), output, interrupts };
     match io::stdin().is_terminal() && io::stdout().is_terminal() {
@@ -38,14 +40,16 @@ pub(crate) async fn run(args: Repl, output: Output, mut interrupts: Interrupts) 
     }
 }
 
-async fn connect(server: &Server, feed: &listen::Feed) -> Result<Session> {
-    Session::open_with(server, Login::Needed, |connect| feed.of(connect, &[])).await
+async fn connect(server: &Server, feed: &Feed) -> Result<Session> {
+    // Somebody who waits for an answer wants to know at once that there is no connection.
+    let settings = |connect: Connect| feed.reconnecting(feed.events(connect, &[])).max_waiting(0);
+    Session::open_with(server, Login::Needed, settings).await
 }
 
 /// A connection, and what is listened to on it.
 struct Shell {
     session: Session,
-    feed: listen::Feed,
+    feed: Feed,
     hearing: Hearing,
     output: Output,
     interrupts: Interrupts,
@@ -59,10 +63,10 @@ enum Next {
 
 impl Shell {
     /// Lines from a person, who learns of errors and goes on.
-    async fn interactive(mut self, args: &Repl, inbox: listen::Inbox) -> Result {
+    async fn interactive(mut self, args: &Repl, inbox: Inbox) -> Result {
         let mut editor = Editor::start(self.session.server.url.host(), args.history.clone())?;
         tokio::spawn(self.hearing.clone().print(inbox, self.output, editor.printer()));
-        inform(format!("connected to {}; :help says what can be typed", self.session.server.url));
+        self.output.inform(format!("connected to {}; :help says what can be typed", self.session.server.url));
         loop {
             match editor.line(Names::of(&self.session.api)).await? {
                 Line::Typed(line) => match self.guarded(&line).await {
@@ -85,7 +89,7 @@ impl Shell {
     }
 
     /// Lines from a program, up to the first that fails.
-    async fn piped(mut self, inbox: listen::Inbox) -> Result {
+    async fn piped(mut self, inbox: Inbox) -> Result {
         tokio::spawn(self.hearing.clone().print(inbox, self.output, Printer::Plain));
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
         loop {
@@ -115,11 +119,11 @@ impl Shell {
 async fn run_line(
     command: Command,
     session: &mut Session,
-    feed: &listen::Feed,
+    feed: &Feed,
     hearing: &Hearing,
     output: Output,
 ) -> Result<Next> {
-    ensure_connected(session, feed).await?;
+    ensure_connected(session, feed, hearing, output).await?;
     let api = &session.api;
     match command {
         Command::Nothing => {}
@@ -127,8 +131,8 @@ async fn run_line(
         Command::Help => output::text(command::HELP)?,
         Command::List => output::text(&list::text(api))?,
         Command::Describe(name) => output::text(&describe::text(api.entry(&name)?, &session.server.url))?,
-        Command::Listen(events) => inform(hearing.hear(events)),
-        Command::Ignore(events) => inform(hearing.ignore(&events)),
+        Command::Listen(events) => output.inform(hearing.hear(events)),
+        Command::Ignore(events) => output.inform(hearing.ignore(&events)),
         Command::Send(event, words) => {
             session.check_name(&event)?;
             let payload = Arguments::read_payload(&event, &words, api.payload(&event))?;
@@ -153,11 +157,14 @@ fn in_shell(failure: Failure, name: &str) -> Failure {
     }
 }
 
-async fn ensure_connected(session: &mut Session, feed: &listen::Feed) -> Result {
+/// Makes the connection anew that ended for good, and learns what a server can do that may be another one.
+async fn ensure_connected(session: &mut Session, feed: &Feed, hearing: &Hearing, output: Output) -> Result {
     if session.client.is_closed() {
         let end = session.client.closed().await;
-        warn(format!("the connection ended with code {}; connecting again", end.code));
+        output.warn(format!("{}; connecting again", ending(&end)));
         *session = connect(&session.server, feed).await?;
+    } else if hearing.take_is_back() {
+        session.refresh().await?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use serde_json::{json, value::RawValue};
 use crate::{
     args::Serve,
     exit::Exit,
-    failure::{Failure, Result, inform},
+    failure::{Failure, Result},
     output::{self, Output},
 };
 
@@ -54,7 +54,7 @@ fn announce(server: &Server, tick: Duration, output: Output) -> Result<(), Strin
     };
     said.map_err(|_| "the output is closed".to_owned())?;
     if !output.json {
-        inform(format!("try `conduit list {address}` or `conduit repl {address}`; Ctrl-C ends it"));
+        output.inform(format!("try `conduit list {address}` or `conduit repl {address}`; Ctrl-C ends it"));
     }
     tokio::spawn(ticking(server.clone(), tick));
     Ok(())

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::{complete::Names, helper::Prompt};
 use crate::{
     exit::Exit,
-    failure::{Failure, Result, warn},
+    failure::{self, Failure, Result},
     output,
 };
 
@@ -132,7 +132,7 @@ impl History {
         if file.exists()
             && let Err(error) = editor.load_history(file)
         {
-            warn(format!("the history in {} can't be read: {error}", file.display()));
+            warn(&format!("the history in {} can't be read: {error}", file.display()));
         }
     }
 
@@ -144,7 +144,7 @@ impl History {
         if let (Ok(true), Some(file)) = (editor.add_history_entry(line), &self.0)
             && let Err(error) = editor.append_history(file)
         {
-            warn(format!("the history in {} can't be written: {error}", file.display()));
+            warn(&format!("the history in {} can't be written: {error}", file.display()));
         }
     }
 }
@@ -159,6 +159,10 @@ impl Printer {
             Self::Plain => output::line(&line),
         }
     }
+}
+
+fn warn(message: &str) {
+    anstream::eprintln!("{}", failure::warning(message));
 }
 
 fn failed(error: &ReadlineError) -> Failure {

@@ -8,7 +8,8 @@ use std::{
 
 use super::editor::Printer;
 use crate::{
-    commands::listen::{self, Event},
+    failure,
+    news::{Event, Inbox, News, ending},
     output::Output,
 };
 
@@ -22,6 +23,7 @@ struct Heard {
     all: bool,
     names: BTreeSet<String>,
     ignored: BTreeSet<String>,
+    is_back: bool,
 }
 
 impl Hearing {
@@ -29,7 +31,7 @@ impl Hearing {
     pub(super) fn hear(&self, events: Vec<String>) -> String {
         let mut heard = self.lock();
         if events.is_empty() {
-            *heard = Heard { all: true, ..Heard::default() };
+            *heard = Heard { all: true, is_back: heard.is_back, ..Heard::default() };
         }
         for event in events {
             heard.ignored.remove(&event);
@@ -42,7 +44,7 @@ impl Hearing {
     pub(super) fn ignore(&self, events: &[String]) -> String {
         let mut heard = self.lock();
         if events.is_empty() {
-            *heard = Heard::default();
+            *heard = Heard { is_back: heard.is_back, ..Heard::default() };
         }
         for event in events {
             heard.names.remove(event);
@@ -53,14 +55,30 @@ impl Hearing {
         heard.to_string()
     }
 
-    /// Prints what is heard, as it comes.
-    pub(super) async fn print(self, mut inbox: listen::Inbox, output: Output, mut printer: Printer) {
-        while let Some(event) = inbox.next().await {
-            if self.lock().wants(&event) && printer.print(event.line(output)).is_err() {
+    /// Prints what is heard, as it comes, and what becomes of the connection.
+    pub(super) async fn print(self, mut inbox: Inbox, output: Output, mut printer: Printer) {
+        while let Some(news) = inbox.next().await {
+            let line = match news {
+                News::Event(event) if self.lock().wants(&event) => Some(event.line(output)),
+                News::Lost(end) if end.code.is_worth_a_retry() => {
+                    Some(failure::warning(&format!("{}; connecting again", ending(&end))))
+                }
+                News::Back => {
+                    self.lock().is_back = true;
+                    Some(failure::note("connected again"))
+                }
+                News::Event(_) | News::Lost(_) => None,
+            };
+            let dropped = inbox.dropped().map(|dropped| failure::warning(&dropped));
+            if line.into_iter().chain(dropped).any(|line| printer.print(line).is_err()) {
                 return;
             }
-            inbox.tell_missed();
         }
+    }
+
+    /// Whether the connection is another one than when this was asked last.
+    pub(super) fn take_is_back(&self) -> bool {
+        std::mem::take(&mut self.lock().is_back)
     }
 
     fn lock(&self) -> MutexGuard<'_, Heard> {
