@@ -3,7 +3,7 @@
 use conduit::Client;
 use serde_json::Value;
 
-use crate::support::{Running, run};
+use crate::support::{PATIENCE, Running, run};
 
 /// The demonstration on a free port, and its URL.
 pub(crate) async fn demo(arguments: &[&str]) -> (Running, String) {
@@ -87,9 +87,10 @@ async fn an_address_that_is_taken_is_told() {
 async fn signals_end_it_cleanly_and_clients_learn_it() {
     for signal in ["INT", "TERM"] {
         let (demo, url) = demo(&[]).await;
-        let client = Client::connect(&url).await.expect("connected");
+        let client = Client::connect(&url).reconnect(false).await.expect("connected");
         demo.signal(signal).await;
-        assert_eq!(client.closed().await.code.as_u16(), 1001);
+        let end = tokio::time::timeout(PATIENCE, client.closed()).await.expect("the connection ends");
+        assert_eq!(end.code.as_u16(), 1001);
         assert_eq!(demo.end().await.code, 0, "{signal}");
     }
 }
