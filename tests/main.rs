@@ -19,6 +19,7 @@ mod features;
 mod hooks;
 mod hostile;
 mod http;
+mod import;
 mod interop;
 mod lifecycle;
 mod limits;

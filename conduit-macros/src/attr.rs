@@ -41,6 +41,8 @@ const INTERNAL: Usage = Usage("internal");
 const EVENT: Usage = Usage(r#""chat""#);
 /// For conduit's own methods; in no list that a user sees.
 const BUILTIN: Usage = Usage("builtin");
+/// For the errors of somebody else's methods, which may have reserved codes; in no list that a user sees.
+const IMPORTED: Usage = Usage("imported");
 
 pub(crate) const FUNCTION: Grammar = Grammar {
     attribute: "rpc",
@@ -70,7 +72,7 @@ pub(crate) fn hook(attribute: &'static str) -> Grammar {
 pub(crate) const EVENT_TYPE: Grammar =
     Grammar { attribute: "event", place: "a struct or an enum", options: &[EVENT, CRATE] };
 pub(crate) const PARAMETER: Grammar = Grammar { attribute: "arg", place: "a parameter", options: &[DEFAULT, FLATTEN] };
-pub(crate) const ERROR_ENUM: Grammar = Grammar { attribute: "rpc", place: "an enum", options: &[CRATE] };
+pub(crate) const ERROR_ENUM: Grammar = Grammar { attribute: "rpc", place: "an enum", options: &[CRATE, IMPORTED] };
 pub(crate) const ERROR_STRUCT: Grammar =
     Grammar { attribute: "rpc", place: "a struct", options: &[CODE, INTERNAL, CRATE] };
 pub(crate) const VARIANT: Grammar = Grammar { attribute: "rpc", place: "a variant", options: &[CODE, INTERNAL] };
@@ -174,9 +176,9 @@ impl Grammar {
 
     /// unknown option `publc`: did you mean `public`? on a function `#[rpc]` takes ..
     fn unknown(&self, key: &str) -> String {
-        let elsewhere = PLACES
-            .into_iter()
-            .find(|place| key != BUILTIN.key() && place.options.iter().any(|usage| usage.key() == key));
+        let elsewhere = PLACES.into_iter().find(|place| {
+            ![BUILTIN.key(), IMPORTED.key()].contains(&key) && place.options.iter().any(|usage| usage.key() == key)
+        });
         if key == "name" && self.listed().any(|usage| usage.0 == EVENT.0) {
             return format!("the name of an event stands by itself: write `#[{}({})]`", self.attribute, EVENT.0);
         }
@@ -200,7 +202,7 @@ impl Grammar {
     }
 
     fn listed(&self) -> impl Iterator<Item = &'static Usage> {
-        self.options.iter().filter(|usage| usage.0 != BUILTIN.0)
+        self.options.iter().filter(|usage| ![BUILTIN.0, IMPORTED.0].contains(&usage.0))
     }
 }
 

@@ -9,6 +9,7 @@ mod check;
 mod errors;
 mod expand;
 mod fallback;
+mod import;
 mod model;
 mod span;
 #[cfg(test)]
@@ -222,6 +223,62 @@ pub fn derive_event(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
 #[proc_macro_derive(RpcError, attributes(rpc, serde, schemars))]
 pub fn derive_rpc_error(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand_rpc_error(item.into()).into()
+}
+
+/// Makes typed calls, types, errors and events of a saved OpenRPC document, where it stands.
+///
+/// The path is relative to the folder of the crate's `Cargo.toml`, and the program is built anew when the file changes.
+/// `conduit::import!("api.json", crate = crate::path)` says where the conduit crate is, for programs that know it by
+/// another name. `conduit openrpc URL > api.json` saves the document of a server, and `conduit generate rust URL` prints what
+/// this makes of it.
+///
+/// # What a method becomes
+///
+/// A module of its name: `user.create` is `user::create`, and what is no name in Rust is made one (`getUser` is
+/// `get_user`, a keyword is raw, a name that is taken gets a number). In it stand
+///
+/// | item | what it is |
+/// |---|---|
+/// | `call(&client, ..)` | the call, with an argument each; `notify` where the method is not answered |
+/// | `Params` | the arguments as a struct, for `client.call::<Output>(NAME, params)` and for batches |
+/// | `Output` | what it answers with |
+/// | `Error` | its errors, for [`error.decode::<Error>()`](../conduit/struct.Error.html#method.decode); methods that have the same share one |
+/// | `NAME` | its name on the wire |
+///
+/// An argument that is not required is an `Option`, and left out of the call when it is `None`: a default is the
+/// server's. Arguments travel by name, unless the document wants them by position. A method that is deprecated is so in
+/// Rust. The methods that every conduit client has (`rpc.*`, and `listall` of a conduit server) are left out.
+///
+/// # What a schema becomes
+///
+/// Types of the components, and others that have a title, stand beside the modules. Those of events, which conduit's
+/// own documents list, implement [`Event`](../conduit/trait.Event.html).
+///
+/// | schema | type |
+/// |---|---|
+/// | object with properties | struct; `allOf` is taken together |
+/// | other object | `BTreeMap<String, T>`, or `serde_json::Map` |
+/// | `oneOf`, `anyOf` | enum, tagged where a constant or the only member's name tells the variants apart |
+/// | `enum` of strings | enum |
+/// | type with null, member that is not required | `Option<T>` |
+/// | integer | the smallest type that holds its bounds, `u64` without an upper one, `i64` without a lower one |
+/// | string | `String`, whatever its format |
+/// | `prefixItems` of fixed length | tuple |
+/// | anything else | `serde_json::Value` |
+///
+/// All of them are `Serialize`, `Deserialize`, `JsonSchema`, `Debug`, `Clone` and `PartialEq`, and what the schema asks
+/// of a member (`minLength`, `pattern` ..) is in their schema too.
+///
+/// # Errors of the compiler
+///
+/// A file that is not there, that is no JSON or no OpenRPC 1.x, and a reference that leads out of the document or
+/// nowhere; with the place in the document as a JSON pointer. A valid schema is never one.
+///
+/// Lints that are about how a person writes are allowed in what it makes. A crate that forbids `dead_code`,
+/// `missing_docs`, `unreachable_pub` or all of clippy's must `deny` them instead.
+#[proc_macro]
+pub fn import(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    import::expand(input.into()).into()
 }
 
 fn expand_rpc(options: TokenStream, item: &TokenStream) -> TokenStream {

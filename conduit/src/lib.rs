@@ -30,6 +30,7 @@
 //! - [`Server::builder`] says what a server can be told.
 //! - [`OpenRpc`] and [`MethodDescription`] are what a server tells of itself.
 //! - [`Client`] is the other end; any JSON-RPC 2.0 client of any language is one too.
+//! - [`import!`] makes a client of a saved OpenRPC document, without the server's code.
 //! - [`metrics`] lists what a server counts, and the spans of its traces.
 //! - [`blocking`] is a client for programs without a runtime.
 //! - [`testing`] is for tests: a client of a server without a port, in paused time if you like.
@@ -366,6 +367,33 @@ pub use conduit_macros::on_shutdown;
 /// ```
 ///
 pub use conduit_macros::rpc;
+
+/// A client without the server's code: typed calls, types, errors and events from a saved OpenRPC document.
+///
+/// ```no_run
+/// use conduit::Client;
+///
+/// mod api {
+///     conduit::import!("docs/users.json");
+/// }
+///
+/// # async fn example() -> conduit::Result<()> {
+/// let client = Client::connect("ws://127.0.0.1:8080").password("secret").await?;
+/// let user: api::User = api::user::create::call(&client, "ada".into(), "ada@example.org".into(), None).await?;
+///
+/// if let Err(error) = api::user::get::call(&client, 7).await {
+///     match error.decode() {
+///         Some(api::user::get::Error::NotFound { id }) => println!("there is no user {id}"),
+///         _ => return Err(error),
+///     }
+/// }
+///
+/// client.on_event(|chat: api::Chat| async move { println!("{}", chat.text) });
+/// client.send_event(&api::Chat { text: "hello".into() }).await?;
+/// # Ok(()) }
+/// ```
+///
+pub use conduit_macros::import;
 
 #[cfg(feature = "server")]
 pub use config::{Password, ServerConfig, SlowClients};

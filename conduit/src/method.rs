@@ -76,6 +76,33 @@ pub struct MethodMeta {
     pub borrows: &'static [Borrow],
 }
 
+impl MethodMeta {
+    /// Of a method that is known by its name alone, as a client without the server's code knows it.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            events: &[],
+            description: "",
+            public: false,
+            allow: &[],
+            deprecated: false,
+            ordered: false,
+            idempotent: false,
+            timeout: None,
+            location: Location { file: "", line: 0 },
+            borrows: &[],
+        }
+    }
+
+    /// The same, of a method whose calls may run twice.
+    #[must_use]
+    pub const fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+}
+
 /// A place in a source file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location {

@@ -57,13 +57,16 @@ impl ErrorType {
         refuse_generics(input, errors);
         let (krate, variants) = match &input.data {
             Data::Enum(data) => {
-                let krate = attr::ERROR_ENUM.read_attributes(&input.attrs, errors).krate(errors);
-                (krate, data.variants.iter().map(|variant| Variant::of_enum(variant, errors)).collect())
+                let options = attr::ERROR_ENUM.read_attributes(&input.attrs, errors);
+                let own = options.flag("imported").is_none();
+                let krate = options.krate(errors);
+                (krate, data.variants.iter().map(|variant| Variant::of_enum(variant, own, errors)).collect())
             }
             Data::Struct(data) => {
                 let options = attr::ERROR_STRUCT.read_attributes(&input.attrs, errors);
                 let path = quote!(Self);
-                let variant = Variant::read(&input.ident, path, &input.attrs, &data.fields, &options, errors);
+                let kind = Kind::read(&input.ident, &options, true, errors);
+                let variant = Variant::read(&input.ident, path, &input.attrs, &data.fields, kind, errors);
                 (options.krate(errors), vec![variant])
             }
             Data::Union(data) => {
@@ -90,10 +93,12 @@ fn refuse_generics(input: &DeriveInput, errors: &mut Errors) {
 }
 
 impl Variant {
-    fn of_enum(variant: &syn::Variant, errors: &mut Errors) -> Self {
+    /// One of the program's `own` enums, or of one that was imported.
+    fn of_enum(variant: &syn::Variant, own: bool, errors: &mut Errors) -> Self {
         let options = attr::VARIANT.read_attributes(&variant.attrs, errors);
         let ident = &variant.ident;
-        Self::read(ident, quote!(Self::#ident), &variant.attrs, &variant.fields, &options, errors)
+        let kind = Kind::read(ident, &options, own, errors);
+        Self::read(ident, quote!(Self::#ident), &variant.attrs, &variant.fields, kind, errors)
     }
 
     fn read(
@@ -101,13 +106,13 @@ impl Variant {
         path: TokenStream,
         attributes: &[Attribute],
         fields: &Fields,
-        options: &Options,
+        kind: Kind,
         errors: &mut Errors,
     ) -> Self {
         Self {
             ident: ident.clone(),
             path,
-            kind: Kind::read(ident, options, errors),
+            kind,
             message: message(ident, attributes),
             fields: fields.members().zip(fields).map(|(member, field)| Field::read(member, field, errors)).collect(),
             named: matches!(fields, Fields::Named(_)),
@@ -130,7 +135,7 @@ impl Variant {
 }
 
 impl Kind {
-    fn read(ident: &Ident, options: &Options, errors: &mut Errors) -> Self {
+    fn read(ident: &Ident, options: &Options, own: bool, errors: &mut Errors) -> Self {
         let code = options.code(errors);
         match (options.value("code"), options.flag("internal")) {
             (Some(_), Some(internal)) => {
@@ -147,13 +152,13 @@ impl Kind {
                 );
                 Self::Unknown
             }
-            (Some(_), None) => code.map_or(Self::Unknown, |(code, span)| Self::code(code, span, errors)),
+            (Some(_), None) => code.map_or(Self::Unknown, |(code, span)| Self::code(code, span, own, errors)),
             (None, Some(internal)) => Self::Internal(internal.span()),
         }
     }
 
-    fn code(code: i64, span: Span, errors: &mut Errors) -> Self {
-        if (-32768..=-32000).contains(&code) {
+    fn code(code: i64, span: Span, own: bool, errors: &mut Errors) -> Self {
+        if own && (-32768..=-32000).contains(&code) {
             errors.at(
                 span,
                 format_args!(
