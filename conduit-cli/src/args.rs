@@ -66,6 +66,7 @@ pub(crate) enum Command {
     Repl(Repl),
     Bench(Bench),
     Openrpc(Openrpc),
+    Generate(Generate),
     Serve(Serve),
     Completions(Completions),
 }
@@ -213,6 +214,32 @@ pub(crate) struct Bench {
 pub(crate) struct Openrpc {
     #[command(flatten)]
     pub(crate) server: Server,
+}
+
+/// Print code that calls a server, made from its OpenRPC document
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  conduit generate rust :8080 > src/api.rs
+  conduit openrpc :8080 > api.json && conduit generate rust api.json
+
+The macro conduit::import!(\"api.json\") makes the same when a program is compiled.")]
+pub(crate) struct Generate {
+    /// The language of the code
+    #[arg(value_enum)]
+    pub(crate) language: Language,
+
+    /// The server, or the file of its document; - for standard input
+    #[arg(value_name = "URL|FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) source: String,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Language {
+    Rust,
 }
 
 /// Serve a demonstration to try any client against

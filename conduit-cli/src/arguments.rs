@@ -182,11 +182,11 @@ fn not_json(source: &Source, mark: Mark) -> Failure {
     Failure::usage("the arguments are no JSON").faults(Faults::new(source, vec![mark]))
 }
 
-fn read_file(path: &str) -> Result<String> {
+pub(crate) fn read_file(path: &str) -> Result<String> {
     fs::read_to_string(path).map_err(|error| Failure::usage(format!("can't read the file `{path}`: {error}")))
 }
 
-fn read_stdin() -> Result<String> {
+pub(crate) fn read_stdin() -> Result<String> {
     let mut text = String::new();
     match io::stdin().read_to_string(&mut text) {
         Ok(_) => Ok(text),

@@ -4,6 +4,7 @@ mod bench;
 mod call;
 mod completions;
 mod describe;
+mod generate;
 mod list;
 mod listen;
 mod openrpc;
@@ -23,6 +24,7 @@ pub(crate) async fn run(command: Command, output: Output) -> Result {
         Command::Repl(args) => repl::run(args, output, Interrupts::new()?).await,
         Command::Bench(args) => bench::run(args, output, Interrupts::new()?).await,
         Command::Openrpc(args) => Interrupts::new()?.guard(openrpc::run(args, output)).await,
+        Command::Generate(args) => Interrupts::new()?.guard(generate::run(args)).await,
         Command::Serve(args) => serve::run(args, output).await,
         Command::Completions(args) => completions::run(&args),
     }

@@ -39,7 +39,7 @@ pub(crate) async fn bare_server() -> String {
 }
 
 /// Every command that connects, as somebody would write it.
-const COMMANDS: [&[&str]; 8] = [
+const COMMANDS: [&[&str]; 9] = [
     &["list", "URL"],
     &["describe", "URL", "add"],
     &["call", "URL", "add", "a=1", "b=2"],
@@ -48,6 +48,7 @@ const COMMANDS: [&[&str]; 8] = [
     &["openrpc", "URL"],
     &["bench", "URL", "add", "a=1", "b=2"],
     &["repl", "URL"],
+    &["generate", "rust", "URL"],
 ];
 
 fn with_url<'a>(command: &[&'a str], url: &'a str) -> Vec<&'a str> {

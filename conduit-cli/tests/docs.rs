@@ -74,7 +74,9 @@ fn alike(shown: &str, printed: &str) -> bool {
 #[tokio::test]
 async fn the_readme_shows_what_is_printed() {
     let seen = check("conduit-cli/README.md", include_str!("../README.md")).await;
-    for command in ["list", "describe", "call", "listen", "send", "repl", "bench", "openrpc", "serve", "completions"] {
+    for command in
+        ["list", "describe", "call", "listen", "send", "repl", "bench", "openrpc", "generate", "serve", "completions"]
+    {
         assert!(seen.contains(command), "the README does not show `conduit {command}`");
     }
     check("README.md", include_str!("../../README.md")).await;

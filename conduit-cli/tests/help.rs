@@ -2,8 +2,8 @@
 
 use crate::support::run;
 
-const COMMANDS: [&str; 10] =
-    ["list", "describe", "call", "listen", "send", "repl", "bench", "openrpc", "serve", "completions"];
+const COMMANDS: [&str; 11] =
+    ["list", "describe", "call", "listen", "send", "repl", "bench", "openrpc", "generate", "serve", "completions"];
 
 #[tokio::test]
 async fn the_help_names_every_command_and_every_exit_code() {

@@ -6,6 +6,7 @@ mod connection;
 mod describe;
 mod docs;
 mod events;
+mod generate;
 mod help;
 mod list;
 mod repl;
