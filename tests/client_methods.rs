@@ -176,6 +176,21 @@ async fn state_and_the_call_are_lent() {
 }
 
 #[tokio::test]
+async fn a_client_tells_its_server_what_it_serves() {
+    let server = server().await;
+    let methods = methods![repeat, visit, note];
+    let client = connect(&server).version("1.2.3").methods(methods).state(Visits::default()).await.expect("connected");
+    let listed = asked(&client, "listall", json!([])).await;
+    let names: Vec<_> = listed.as_array().expect("a list").iter().map(|method| &method["name"]).collect();
+    assert_eq!(names, ["listall", "repeat", "rpc.cancel", "rpc.discover", "visit"]);
+    let document = asked(&client, "rpc.discover", json!([])).await;
+    assert_eq!(
+        (&document["info"]["version"], &document["x-events"][0]["name"]),
+        (&json!("1.2.3"), &json!("visit.note"))
+    );
+}
+
+#[tokio::test]
 async fn both_sides_may_call_each_other_while_they_serve_a_call() {
     let server = server().await;
     let client = connect(&server).methods(methods![descend_at_client]).await.expect("connected");

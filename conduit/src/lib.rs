@@ -101,7 +101,6 @@ mod config;
 mod connection;
 mod context;
 mod description;
-#[cfg(feature = "server")]
 mod discovery;
 mod dispatch;
 mod error;

@@ -12,7 +12,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::{Value, value::RawValue};
 
 use self::check::Check;
-#[cfg(feature = "server")]
 pub(crate) use self::read::tells_all;
 use crate::{
     description::{EventDescription, MethodDescription},

@@ -185,10 +185,9 @@ impl Registry {
         self.methods.get(name)
     }
 
-    /// Takes the handlers of events out, each with its event, those of one in the order in which they were registered.
-    pub(crate) fn take_handlers(&mut self) -> Vec<(String, Arc<Registered>)> {
-        let events = std::mem::take(&mut self.events).into_iter();
-        events.flat_map(|(event, handlers)| handlers.into_iter().map(|handler| (event.to_owned(), handler))).collect()
+    /// The handlers of events, each with its event, those of one in the order in which they were registered.
+    pub(crate) fn handlers(&self) -> impl Iterator<Item = (&'static str, &Arc<Registered>)> {
+        self.events.iter().flat_map(|(&event, handlers)| handlers.iter().map(move |handler| (event, handler)))
     }
 
     /// What a request names.

@@ -376,7 +376,7 @@ impl Connect {
     }
 
     async fn run(mut self) -> Result<Client> {
-        let served = std::mem::take(&mut self.offer).check(&mut self.handlers)?;
+        let served = std::mem::take(&mut self.offer).check(&mut self.handlers, self.version.as_deref())?;
         let heartbeat = self.heartbeat()?;
         let dialer = self.dialer(heartbeat, true)?;
         let backoff = Backoff::new(self.reconnect_delay.clone(), self.max_attempts);

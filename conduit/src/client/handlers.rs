@@ -1,7 +1,6 @@
 //! The handlers of the events that a server sends, by name, beside the methods that it may call.
 
 use std::{
-    any::{Any, TypeId},
     collections::HashMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
@@ -73,14 +72,8 @@ impl Handlers {
         handlers
     }
 
-    /// The method of this name.
-    pub(super) fn method(&self, name: &str) -> Option<&Registered> {
-        self.served.method(name)
-    }
-
-    /// The state of this type.
-    pub(super) fn state(&self, wanted: TypeId) -> Option<&(dyn Any + Send + Sync)> {
-        self.served.state(wanted)
+    pub(super) fn served(&self) -> &Served {
+        &self.served
     }
 
     /// Adds a handler, behind those that are there.

@@ -19,7 +19,7 @@ pub(super) struct Host(pub(super) Client);
 
 impl Lend for Host {
     fn lend(&self, wanted: TypeId) -> Option<&(dyn Any + Send + Sync)> {
-        if wanted == TypeId::of::<Client>() { Some(&self.0) } else { self.0.link.handlers().state(wanted) }
+        if wanted == TypeId::of::<Client>() { Some(&self.0) } else { self.0.link.handlers().served().state(wanted) }
     }
 }
 

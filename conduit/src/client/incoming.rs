@@ -89,7 +89,7 @@ impl Incoming {
     /// What the server asks of this side, or tells it. Methods and handlers start here, in the order in which calls and
     /// events come; those that wait go on beside the reader.
     fn request(&self, request: Request<'_>) -> Entry {
-        match self.shared.handlers.method(&request.method) {
+        match self.shared.handlers.served().method(&request.method) {
             Some(method) => self.call(Target::Method(method), request),
             None => self.event(request),
         }

@@ -7,7 +7,8 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::Value;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, value::RawValue};
 
 use super::{
     Client, Connect,
@@ -15,10 +16,12 @@ use super::{
 };
 use crate::{
     context::{Call, State},
+    description::MethodDescription,
+    discovery::{Discovery, Documents},
     error::{Error, Result},
     method::{MethodDescriptor, Service},
     methods,
-    protocol::Id,
+    protocol::{ErrorObject, Id},
     registry::{Registered, Registry},
     rpc,
 };
@@ -31,7 +34,7 @@ impl Connect {
     /// they handle their events before closures do. A method may borrow `&Client`, to call the server, `&Call`, and
     /// [state](Self::state); one that borrows what a client does not lend is an error of kind
     /// [`Build`](crate::ErrorKind::Build) when the client connects. `public` and `allow` are for servers: the server of a client
-    /// may call all of its methods.
+    /// may call all of its methods. Built-in ones are `listall`, `rpc.discover` and `rpc.cancel`.
     ///
     /// On the server, the same function makes the typed call: `confirm::call(connection, ..).await`.
     ///
@@ -82,6 +85,8 @@ pub(super) type States = HashMap<TypeId, Arc<dyn Any + Send + Sync>>;
 pub(super) struct Served {
     registry: Registry,
     states: States,
+    /// Of the program, as far as it told.
+    version: String,
 }
 
 /// What a client is to serve, before it is checked.
@@ -106,10 +111,10 @@ impl Offer {
     ///
     /// # Errors
     /// Everything that is wrong, in one error.
-    pub(super) fn check(mut self, given: &mut Vec<Given>) -> Result<Served> {
-        self.methods.extend(methods![cancel]);
+    pub(super) fn check(mut self, given: &mut Vec<Given>, version: Option<&str>) -> Result<Served> {
+        self.methods.extend(methods![listall, discover, cancel]);
         let why_not = |wanted| why_not_lent(wanted, &self.states);
-        let mut registry = Registry::new(self.methods, &[], why_not).unwrap_or_else(|more| {
+        let registry = Registry::new(self.methods, &[], why_not).unwrap_or_else(|more| {
             self.faults.extend(more);
             Registry::default()
         });
@@ -122,14 +127,22 @@ impl Offer {
         if !self.faults.is_empty() {
             return Err(Error::misfits("the client", &self.faults));
         }
-        let handlers = registry.take_handlers().into_iter();
-        let handlers = handlers.map(|(event, handler)| Given { events: vec![event], kind: Kind::Handler, handler });
+        let handlers = registry.handlers().map(|(event, handler)| Given {
+            events: vec![event.to_owned()],
+            kind: Kind::Handler,
+            handler: Arc::clone(handler),
+        });
         given.splice(0..0, handlers);
-        Ok(Served { registry, states: self.states })
+        Ok(Served { registry, states: self.states, version: version.unwrap_or("0.0.0").to_owned() })
     }
 }
 
 impl Served {
+    fn documents(&self) -> Result<Arc<Documents>, ErrorObject> {
+        let discovery = Discovery::new("Client", &self.version, &self.registry).map_err(ErrorObject::internal)?;
+        discovery.documents(&self.registry, |_| true)
+    }
+
     pub(super) fn method(&self, name: &str) -> Option<&Registered> {
         self.registry.method(name)
     }
@@ -160,6 +173,22 @@ fn why_not_lent(wanted: TypeId, states: &States) -> Option<&'static str> {
         true => None,
         false => Some("and the client has no such state: give it with `.state(..)`"),
     }
+}
+
+/// List all methods that the server may call.
+#[rpc(name = "listall", builtin)]
+async fn listall(client: &Client) -> Result<Vec<MethodDescription>, ErrorObject> {
+    read(&client.link.handlers().served().documents()?.list)
+}
+
+/// Describe the client's methods as an OpenRPC document. Its closures that handle events are not in it.
+#[rpc(name = "rpc.discover", builtin)]
+async fn discover(client: &Client) -> Result<Value, ErrorObject> {
+    read(&client.link.handlers().served().documents()?.openrpc)
+}
+
+fn read<T: DeserializeOwned>(document: &RawValue) -> Result<T, ErrorObject> {
+    serde_json::from_str(document.get()).map_err(ErrorObject::internal)
 }
 
 /// Take a call back that is still running, as a server's own `rpc.cancel` does.
