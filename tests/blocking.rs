@@ -175,8 +175,9 @@ fn threads_share_a_client() {
 fn close_waits_and_a_dropped_client_leaves_in_order_too() {
     let served = Served::new();
     let client = served.client();
+    assert!(client.is_connected() && !client.is_closed());
     client.close().expect("closed");
-    assert!(client.is_closed());
+    assert!(client.is_closed() && !client.is_connected());
     assert_eq!(client.closed().expect("it has ended").code, CloseCode::NORMAL);
     assert_eq!(served.end().code, CloseCode::NORMAL);
     assert_eq!(add::call(&client, 1, 1).expect_err("closed").kind(), ErrorKind::Closed);

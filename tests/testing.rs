@@ -109,6 +109,23 @@ async fn logins_and_limits_are_those_of_a_socket() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_comes_back_over_a_pipe_of_its_own() {
+    let (real, lost) = (std::time::Instant::now(), Instant::now());
+    let server = build(server());
+    let client = testing::connect(&server).password("secret");
+    let client = client.reconnect_delay(HOUR..=HOUR).timeout(2 * HOUR).await.expect("connected");
+    let first = server.connections().pop().expect("the client is there");
+    first.disconnect(CloseCode::GOING_AWAY, "come back");
+    while client.is_connected() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(add::call(&client, 2, 3).await.expect("answered"), 5);
+    let second = server.connections().pop().expect("the client is back");
+    assert_ne!(first.id(), second.id());
+    assert!(lost.elapsed() >= HOUR / 2 && real.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_has_stopped_is_not_reached() {
     let server = build(server());
     let client = testing::connect(&server).password("secret").await.expect("connected");

@@ -53,7 +53,8 @@ use crate::{
 
 /// A client whose functions wait; a cheap handle, to be shared by threads.
 ///
-/// What it has in common with [`conduit::Client`](crate::Client) is documented there. A thread in the background reads
+/// What it has in common with [`conduit::Client`](crate::Client), that it comes back when its connection is lost among
+/// it, is documented there. A thread in the background reads
 /// and writes, and runs the handlers of events. It ends with the last clone, which closes the connection without waiting
 /// for it: a program that ends right after [closes](Self::close) it first.
 #[derive(Clone)]
@@ -150,7 +151,7 @@ impl Client {
     }
 
     /// An event of the server, or several, as an iterator that waits for the next; otherwise as
-    /// [`Client::events`](crate::Client::events). It ends with the connection.
+    /// [`Client::events`](crate::Client::events). It ends with the client.
     ///
     /// # Panics
     /// When the schema of `T` is none.
@@ -225,7 +226,7 @@ impl Client {
         })
     }
 
-    /// Waits until the connection has ended, and says how, as [`Client::closed`](crate::Client::closed) does.
+    /// Waits until the client has ended for good, and says how, as [`Client::closed`](crate::Client::closed) does.
     ///
     /// # Errors
     /// `InRuntime` alone.
@@ -233,10 +234,16 @@ impl Client {
         self.wait(async { Ok(self.inner.closed().await) })
     }
 
-    /// Whether the connection has ended, or is being closed.
+    /// Whether the client has ended for good, or is being closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.inner.is_closed()
+    }
+
+    /// Whether there is a connection now, as far as this side knows.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.inner.is_connected()
     }
 }
 
@@ -257,7 +264,7 @@ impl fmt::Debug for Client {
 
 /// The events of a name, or of several, as they come: what [`Client::events`] returns.
 ///
-/// As the [stream](crate::Events) beneath, it keeps the connection open, drops the oldest events when it is not read in
+/// As the [stream](crate::Events) beneath, it keeps the client alive, drops the oldest events when it is not read in
 /// time, and goes on after an error.
 #[must_use = "events are read from the iterator"]
 #[derive(Debug)]
@@ -268,7 +275,7 @@ pub struct Events<T> {
 }
 
 impl<T: DeserializeOwned + JsonSchema> Events<T> {
-    /// The next event, if one comes within `timeout`; `None` when the connection has ended.
+    /// The next event, if one comes within `timeout`; `None` when the client has ended.
     ///
     /// # Errors
     /// `Timeout` when none came; those of the iterator's items.
