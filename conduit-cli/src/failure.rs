@@ -1,6 +1,6 @@
 //! What went wrong, as a person or a script reads it.
 
-use std::io;
+use std::{error::Error, io};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use conduit::{ErrorCode, ErrorKind, ErrorObject};
@@ -133,10 +133,27 @@ impl From<conduit::Error> for Failure {
         let mut failure = Self::new(Exit::of(&error), output::safe(&message));
         failure.0.object = error.object().cloned();
         match error.kind() {
-            ErrorKind::Connect => failure.help("is a server there? `conduit serve` starts one to try things against"),
+            ErrorKind::Connect => match connect_help(&error) {
+                Some(help) => failure.help(help),
+                None => failure,
+            },
             ErrorKind::Timeout => failure.help("`--timeout 5m` waits longer"),
             _ => failure,
         }
+    }
+}
+
+/// What to do about a connection that does not come about, where that can be told.
+fn connect_help(error: &conduit::Error) -> Option<&'static str> {
+    let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    match io.map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => {
+            Some("is a server there? `conduit serve` starts one to try things against")
+        }
+        _ if error.to_string().contains("certificate") => {
+            Some("`--root-certificate FILE` trusts what a root of your own has signed")
+        }
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use conduit::RunningServer;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{io::AsyncWriteExt, net::TcpListener};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Running, builder, finish, program, run, serve, start};
@@ -136,6 +136,32 @@ async fn a_connection_that_closes_during_a_call_is_told_with_code_and_reason() {
     assert!(stderr.contains("4100") && stderr.contains("come back tomorrow"), "{stderr}");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_output_that_is_full_is_told() {
+    let server = serve().await;
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let mut command = program(&["list", &server.address().to_string()]);
+    let child = command.stdout(full).stderr(std::process::Stdio::piped()).spawn().expect("it starts");
+    let output = child.wait_with_output().await.expect("it ends");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(8), "{stderr}");
+    assert!(stderr.starts_with("error: the output can't be written: No space left"), "{stderr}");
+}
+
+#[tokio::test]
+async fn what_is_no_websocket_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a client");
+        stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\nnone").await.expect("sent");
+        stream.shutdown().await.expect("closed");
+    });
+    let done = run(&["list", &address]).await;
+    assert!(done.failed(3).contains("404 Not Found") && !done.stderr.contains("help:"), "{done:?}");
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn ctrl_c_ends_a_call_without_a_word() {
@@ -159,6 +185,8 @@ async fn tls_is_there_and_trusts_a_root_that_is_given() {
     let url = format!("wss://localhost:{}", server.port());
     let done = run(&["call", &url, "ping", "--root-certificate", &file("cert.pem")]).await;
     assert_eq!(done.ok(), "\"pong\"\n");
-    assert!(run(&["call", &url, "ping"]).await.failed(3).contains("error: can't connect to wss://localhost"));
+    let done = run(&["call", &url, "ping"]).await;
+    assert!(done.failed(3).starts_with("error: can't connect to wss://localhost"), "{done:?}");
+    assert!(done.stderr.contains("help: `--root-certificate FILE` trusts"), "{done:?}");
     std::fs::remove_dir_all(&directory).expect("gone");
 }

@@ -65,6 +65,7 @@ async fn scripts_learn_its_address() {
     assert_eq!(run(&["call", url, "add", "a=2", "b=3"]).await.ok(), "5\n");
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn every_call_is_logged_when_that_is_asked_for() {
     let (demo, url) = demo(&["--verbose"]).await;
