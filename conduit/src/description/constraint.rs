@@ -7,12 +7,22 @@ use crate::schema::{a_format, limit, list};
 
 /// The constraints of a schema, one text each.
 pub(super) fn texts(root: &Value, schema: &Value) -> Vec<String> {
+    let parts = parts(root, schema);
+    let mut texts = own(&parts);
+    // One level is enough for a line, and some types hold themselves.
+    let items = parts.iter().find_map(|part| part.get("items")).map(|items| self::parts(root, items));
+    texts.extend(own(&items.unwrap_or_default()).into_iter().map(|text| format!("each item: {text}")));
+    texts
+}
+
+/// What is asked of a value itself.
+fn own(parts: &[&Map<String, Value>]) -> Vec<String> {
     let mut texts = Vec::new();
-    for part in parts(root, schema) {
+    for part in parts {
         choices(part, &mut texts);
         string(part, &mut texts);
         number(part, &mut texts);
-        array(root, part, &mut texts);
+        array(part, &mut texts);
         texts.extend(counted(part, "minProperties", "maxProperties", "entry", "entries"));
     }
     texts
@@ -63,14 +73,10 @@ fn number(schema: &Map<String, Value>, texts: &mut Vec<String>) {
     texts.extend(words.into_iter().filter_map(|(keyword, words)| Some(format!("{words} {}", bound(keyword)?))));
 }
 
-fn array(root: &Value, schema: &Map<String, Value>, texts: &mut Vec<String>) {
+fn array(schema: &Map<String, Value>, texts: &mut Vec<String>) {
     texts.extend(counted(schema, "minItems", "maxItems", "item", "items"));
     if schema.get("uniqueItems") == Some(&Value::Bool(true)) {
         texts.push("no item twice".into());
-    }
-    // One level is enough for a line: what lies deeper is told of the fields.
-    if let Some(items) = schema.get("items").filter(|items| items.get("items").is_none()) {
-        texts.extend(self::texts(root, items).into_iter().map(|text| format!("each item: {text}")));
     }
 }
 
@@ -91,6 +97,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn types_that_hold_themselves_have_an_end() {
+        let tree = json!({ "$ref": "#/$defs/Tree" });
+        let root = json!({ "$defs": { "Tree": { "type": "array", "items": tree, "maxItems": 2 } } });
+        assert_eq!(texts(&root, &tree), ["at most 2 items", "each item: at most 2 items"]);
+    }
 
     #[test]
     fn every_constraint_is_told_in_words() {

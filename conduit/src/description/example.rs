@@ -1,5 +1,7 @@
 //! A value that a schema takes, to show how a call looks.
 
+use std::cell::Cell;
+
 use regex_syntax::hir::{Class, Hir, HirKind};
 use serde_json::{Map, Value, json};
 
@@ -8,9 +10,12 @@ use crate::schema::{limit, list, map, types};
 /// Schemas within one another that are followed; beyond, what may be left out is.
 const MAX_DEPTH: usize = 12;
 
+/// Beyond so many values an example shows nothing. A schema that refers to itself in many places would never end.
+const MAX_VALUES: usize = 10_000;
+
 /// A value for `schema`, whose references lead into `root`; `name` is what a text without meaning says.
 pub(super) fn of(root: &Value, schema: &Value, name: &str) -> Value {
-    Maker { root, name, number: 0, depth: 0 }.value(schema)
+    Maker { root, name, number: 0, depth: 0, made: &Cell::new(0) }.value(schema)
 }
 
 #[derive(Clone, Copy)]
@@ -20,13 +25,16 @@ struct Maker<'a> {
     /// That of the item within its array: no two are to be the same.
     number: usize,
     depth: usize,
+    /// How many values there are.
+    made: &'a Cell<usize>,
 }
 
 impl<'a> Maker<'a> {
     fn value(mut self, schema: &'a Value) -> Value {
+        self.made.update(|made| made + 1);
         let Value::Object(schema) = schema else { return self.name.into() };
         self.depth += 1;
-        if self.depth > MAX_DEPTH {
+        if self.depth > MAX_DEPTH || self.made.get() > MAX_VALUES {
             return Value::Null;
         }
         if let Some(given) = self.given(schema) {
@@ -87,7 +95,7 @@ impl<'a> Maker<'a> {
         }
         let word = if self.name.is_empty() { "text" } else { self.name };
         let text = if self.number == 0 { word.to_owned() } else { format!("{}{word}", self.number + 1) };
-        let length = text.chars().count().max(least).min(size("maxLength").unwrap_or(usize::MAX));
+        let length = text.chars().count().max(least).min(size("maxLength").unwrap_or(MAX_VALUES)).min(MAX_VALUES);
         text.chars().cycle().take(length).collect()
     }
 
@@ -108,12 +116,12 @@ impl<'a> Maker<'a> {
         let size = |keyword: &str| limit(schema, keyword).and_then(|limit| usize::try_from(limit).ok());
         // One item shows what an item is, unless the array would be in itself without an end.
         let shown = prefix.len().max(usize::from(rest.is_some() && self.depth < MAX_DEPTH / 2));
-        let length = shown.max(size("minItems").unwrap_or(0)).min(size("maxItems").unwrap_or(usize::MAX));
+        let length = shown.max(size("minItems").unwrap_or(0)).min(size("maxItems").unwrap_or(MAX_VALUES));
         let item = |number| {
             let schema = prefix.get(number).or(rest).unwrap_or(&Value::Null);
             Maker { number, ..self }.value(schema)
         };
-        (0..length).map(item).collect()
+        (0..length).take_while(|_| self.made.get() <= MAX_VALUES).map(item).collect()
     }
 
     /// The required members, and one of those that have no names of their own.
@@ -133,7 +141,7 @@ impl<'a> Maker<'a> {
                 members.insert(name.clone(), Maker { name, number: 0, ..self }.value(schema));
             }
         }
-        for number in members.len()..wanted {
+        for number in members.len()..wanted.min(MAX_VALUES) {
             let value = Maker { number, name: "value", ..self }.value(others.unwrap_or(&Value::Bool(true)));
             members.insert(if number == 0 { "key".into() } else { format!("key{}", number + 1) }, value);
         }
@@ -224,7 +232,13 @@ fn write(pattern: &Hir, spare: u32, text: &mut String) {
         }
         HirKind::Repetition(repetition) => {
             let times = repetition.min.saturating_add(spare).min(repetition.max.unwrap_or(u32::MAX));
-            (0..times).for_each(|_| write(&repetition.sub, spare, text));
+            for _ in 0..times {
+                let before = text.len();
+                write(&repetition.sub, spare, text);
+                if text.len() == before || text.len() > MAX_VALUES {
+                    break;
+                }
+            }
         }
         HirKind::Capture(capture) => write(&capture.sub, spare, text),
         HirKind::Concat(parts) => parts.iter().for_each(|part| write(part, spare, text)),
@@ -237,4 +251,46 @@ fn plainest(ranges: impl Iterator<Item = (char, char)>) -> Option<char> {
     let ranges: Vec<_> = ranges.collect();
     let has = |char: &char| ranges.iter().any(|(start, end)| (start..=end).contains(&char));
     ['a', 'A', '0'].into_iter().find(has).or_else(|| Some(ranges.first()?.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_example_has_an_end() {
+        let itself: Vec<Value> = vec![json!({ "$ref": "#/$defs/A" }); 50];
+        let root = json!({ "$defs": { "A": { "allOf": itself, "type": "array", "items": { "anyOf": itself } } } });
+        assert!(of(&root, &json!({ "$ref": "#/$defs/A" }), "a").to_string().len() < 100 * MAX_VALUES);
+        let many = json!({ "type": "array", "items": true, "minItems": 1_000_000_000 });
+        assert!(of(&many, &many, "a").as_array().unwrap().len() <= MAX_VALUES);
+        let long = json!({ "type": "string", "minLength": 1_000_000_000 });
+        assert!(of(&long, &long, "a").as_str().unwrap().len() <= MAX_VALUES);
+        let patterned = json!({ "type": "string", "pattern": "(a{1000}){1000}" });
+        assert!(of(&patterned, &patterned, "a").is_string());
+    }
+
+    #[test]
+    fn what_the_schema_gives_as_an_example_is_one() {
+        for (schema, wanted) in [
+            (json!({ "type": "string", "examples": ["x", "y"] }), json!("x")),
+            (json!({ "type": "integer", "default": 7 }), json!(7)),
+            (json!({ "enum": ["a", "b"] }), json!("a")),
+            (json!({ "type": "string", "format": "email" }), json!("ann@example.com")),
+            (json!({ "type": "string", "pattern": "^[A-Z]{2}-\\d+$", "minLength": 5 }), json!("AA-00")),
+            (json!({ "type": "string", "minLength": 6 }), json!("namena")),
+            (json!({ "type": "integer", "minimum": 5, "multipleOf": 4 }), json!(8)),
+            (json!({ "type": "integer", "exclusiveMaximum": -3 }), json!(-4)),
+            (json!({ "type": "number", "minimum": 0, "exclusiveMaximum": 1 }), json!(0.5)),
+            (json!({ "anyOf": [{ "type": "null" }, { "type": "boolean" }] }), json!(true)),
+            (
+                json!({ "type": "array", "items": { "type": "integer" }, "minItems": 2, "uniqueItems": true }),
+                json!([1, 2]),
+            ),
+            (json!({ "type": "object", "additionalProperties": { "type": "integer" } }), json!({ "key": 1 })),
+            (json!({ "type": "object" }), json!({})),
+        ] {
+            assert_eq!(of(&schema, &schema, "name"), wanted, "{schema}");
+        }
+    }
 }
