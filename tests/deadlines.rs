@@ -1,8 +1,11 @@
 //! How long a caller waits travels with its call: the server gives the call up then.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use conduit::{Call, methods, rpc};
+use conduit::{Call, Client, Connection, methods, rpc};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -121,4 +124,32 @@ async fn what_is_no_time_is_an_invalid_request() {
         let wanted = "invalid request: `timeout_ms` must be a number of milliseconds that is not negative, not ";
         assert!(answer["error"]["message"].as_str().expect("a text").starts_with(wanted), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn what_a_client_waits_for_is_the_deadline_of_its_method() {
+    let given = Arc::new(Given::default());
+    let server = start(builder(methods![left, forever]).open().state(Arc::clone(&given))).await;
+    let client = Client::connect(format!("ws://{}", server.address())).await.expect("connected");
+    assert_eq!(left::call(&client).await.expect("answered"), None, "the default is not told");
+    let seconds = left::call(&client).timeout(Duration::from_secs(5)).await.expect("answered").expect("a deadline");
+    assert!((2.5..=5.0).contains(&seconds), "{seconds}");
+    let error = forever::call(&client).timeout(Duration::from_millis(20)).await.unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    given.up.notified().await;
+}
+
+/// What the caller's own method has left when it is called in turn.
+#[rpc]
+async fn asked_back(client: &Connection) -> Option<f64> {
+    left::call(client).timeout(Duration::from_secs(7)).await.expect("answered")
+}
+
+#[tokio::test]
+async fn it_travels_to_the_methods_of_a_client_too() {
+    let server = serve(methods![asked_back]).await;
+    let url = format!("ws://{}", server.address());
+    let client = Client::connect(url).methods(methods![left]).await.expect("connected");
+    let seconds = asked_back::call(&client).await.expect("answered").expect("a deadline");
+    assert!((3.5..=7.0).contains(&seconds), "{seconds}");
 }

@@ -11,8 +11,8 @@ use crate::method::MethodMeta;
 /// | caller | what `add::call(&caller, 2, 3)` gives |
 /// |---|---|
 /// | [`Client`](crate::Client) | a [`PendingCall`](crate::PendingCall): await it |
+/// | [`Connection`](crate::Connection), which is the server calling its client | a [`PendingCall`](crate::PendingCall) too |
 /// | [`blocking::Client`](crate::blocking::Client) | the answer, as a `Result` |
-/// | [`Connection`](crate::Connection), which is the server calling its client | a [`ClientCall`](crate::ClientCall): await it |
 ///
 /// A program's tests may implement it for a type of their own, which answers as they like.
 #[diagnostic::on_unimplemented(
@@ -56,7 +56,7 @@ impl<T> Caller<T> for crate::Client {
 
 #[cfg(feature = "server")]
 impl<T: serde::de::DeserializeOwned> Caller<T> for crate::Connection {
-    type Call = crate::ClientCall<T>;
+    type Call = crate::PendingCall<T>;
 
     fn call_method(&self, method: &'static MethodMeta, params: &impl Serialize) -> Self::Call {
         self.call(method.name, params)

@@ -17,7 +17,6 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     asked::Asked,
     capacity::Seat,
-    client_call::ClientCall,
     close::{Close, CloseCode},
     config::ServerConfig,
     context::Lend,
@@ -31,6 +30,7 @@ use crate::{
     method::MethodMeta,
     outbox::{Outbox, Text},
     payload::shared_event_text,
+    pending_call::{Callee, Patience, PendingCall},
     protocol::{ErrorCode, ErrorObject, Id, Response},
     rate::Rates,
 };
@@ -252,8 +252,8 @@ impl Connection {
         self.0.outbox.push(Text::Shared(text))
     }
 
-    /// Calls a method that the client, which is logged in, serves: await it for the answer, of which [`timeout`](ClientCall::timeout) says
-    /// how long it may take (30 s otherwise).
+    /// Calls a method that the client, which is logged in, serves: await it for the answer, of which
+    /// [`timeout`](PendingCall::timeout) says how long it may take (30 s otherwise).
     ///
     /// `params` is anything that serialises to an object or an array, or `()` for none. A method may call the
     /// client that calls it.
@@ -266,8 +266,8 @@ impl Connection {
     ///     client.call("confirm", [question]).timeout(Duration::from_secs(120)).await
     /// }
     /// ```
-    pub fn call<T: DeserializeOwned>(&self, method: &str, params: impl Serialize) -> ClientCall<T> {
-        ClientCall::new(self.clone(), method, &params)
+    pub fn call<T: DeserializeOwned>(&self, method: &str, params: impl Serialize) -> PendingCall<T> {
+        PendingCall::new(Callee::Client(self.clone()), method, &params, Patience::DEFAULT)
     }
 
     /// Closes the connection once what is queued has been sent, the answer of the method that calls this too; other

@@ -138,6 +138,7 @@ mod outbox;
 mod panics;
 mod params;
 mod payload;
+mod pending_call;
 #[cfg(feature = "server")]
 mod rate;
 mod registry;
@@ -168,9 +169,7 @@ pub use broadcast::Broadcast;
 pub use builder::ServerBuilder;
 pub use caller::Caller;
 #[cfg(feature = "client")]
-pub use client::{Answers, Batch, Client, ClientHandler, Connect, Entry, Events, PendingCall, Subscription, Token};
-#[cfg(feature = "server")]
-pub use client_call::ClientCall;
+pub use client::{Answers, Batch, Client, ClientHandler, Connect, Entry, Events, Subscription, Token};
 pub use close::{CloseCode, Disconnected};
 #[cfg(feature = "server")]
 pub use identity::{Credentials, Identity};
@@ -411,6 +410,7 @@ pub use hook::{Hook, HookDescriptor, HookMeta, Moment, Occasion};
 pub use hook_result::HookResult;
 pub use method::{Borrow, Location, Method, MethodDescriptor, MethodMeta, Service};
 pub use openrpc::OpenRpc;
+pub use pending_call::PendingCall;
 pub use protocol::{ErrorCode, ErrorObject, Fault, Id};
 pub use rpc_error::{ErrorDescription, RpcError};
 #[cfg(feature = "server")]

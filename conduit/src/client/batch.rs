@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use super::{
-    Client, call,
+    Client,
     exchange::{self, Exchange, request},
     known::Known,
     params,
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
+    pending_call::{Patience, decode},
     protocol::batch_text,
 };
 
@@ -43,7 +44,7 @@ pub struct Batch {
     entries: Vec<Draft>,
     calls: usize,
     fault: Option<Error>,
-    timeout: Duration,
+    patience: Patience,
     idempotent: bool,
 }
 
@@ -77,8 +78,8 @@ pub struct Answers {
 impl Batch {
     pub(super) fn new(client: Client) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let (number, timeout) = (NUMBER.fetch_add(1, Ordering::Relaxed), client.timeout);
-        Self { client, number, entries: Vec::new(), calls: 0, fault: None, timeout, idempotent: false }
+        let (number, patience) = (NUMBER.fetch_add(1, Ordering::Relaxed), client.patience);
+        Self { client, number, entries: Vec::new(), calls: 0, fault: None, patience, idempotent: false }
     }
 
     /// Adds a call. What it takes as `params` is what [`Client::call`] takes.
@@ -94,9 +95,9 @@ impl Batch {
     }
 
     /// How long to wait for the answers, counted from the first poll of [`send`](Self::send); the client's own
-    /// timeout otherwise.
+    /// timeout otherwise. It travels with each of the calls, as that of a [single one](crate::PendingCall::timeout) does.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.patience = Patience::chosen(timeout);
         self
     }
 
@@ -124,7 +125,7 @@ impl Batch {
     ///
     /// # Errors
     /// `Encode` for a batch without an entry, and for arguments that can't be sent, before anything is; `Timeout`
-    /// and `Closed` for the batch as a whole, as for a single [call](super::PendingCall). What the server answers to an
+    /// and `Closed` for the batch as a whole, as for a single [call](crate::PendingCall). What the server answers to an
     /// entry, errors included, is for [`Answers::take`] to say. So is what it would answer, to go by what it
     /// [tells](Client::discover) of itself: a call that it would refuse is left out, and a notification that it would
     /// refuse is an error, `Rpc`, of the batch, of which then nothing is sent.
@@ -132,7 +133,7 @@ impl Batch {
     /// # Cancel safety
     /// Dropping it gives up the calls that are not answered: the server is told by `rpc.cancel`.
     pub async fn send(self) -> Result<Answers> {
-        let Self { client, number, entries, fault, timeout, idempotent, .. } = self;
+        let Self { client, number, entries, fault, patience, idempotent, .. } = self;
         if let Some(fault) = fault {
             return Err(fault);
         }
@@ -147,8 +148,8 @@ impl Batch {
             Vec::new()
         } else {
             let calls = entries.iter().filter(|entry| entry.is_call).count() as u64;
-            let exchange = Exchange { link, what: "the batch", timeout, idempotent, ahead, is_batch: true };
-            exchange.run(calls, |first_id| text(&entries, first_id)).await?
+            let exchange = Exchange { link, what: "the batch", patience, idempotent, ahead, is_batch: true };
+            exchange.run(calls, |first_id, timeout| text(&entries, first_id, timeout)).await?
         };
         let methods = entries.into_iter().filter(|entry| entry.is_call).map(|entry| entry.method);
         let given: Vec<_> = methods.zip(outcomes).collect();
@@ -193,11 +194,11 @@ fn checked(known: &Known, entries: Vec<Draft>) -> Result<(Vec<Draft>, Vec<Refuse
     Ok((taken, refused))
 }
 
-fn text(entries: &[Draft], first_id: u64) -> String {
+fn text(entries: &[Draft], first_id: u64, timeout: Option<Duration>) -> String {
     let mut ids = first_id..;
     let texts = entries.iter().map(|Draft { method, params, is_call }| {
         let id = if *is_call { ids.next() } else { None };
-        request(method, params.as_deref(), id)
+        request(method, params.as_deref(), id, timeout.filter(|_| *is_call))
     });
     batch_text(texts).expect("the batch has an entry")
 }
@@ -216,7 +217,7 @@ impl Answers {
         assert!(entry.batch == self.batch, "the entry is of another batch");
         let (method, outcome) = &self.answers[entry.index];
         match outcome {
-            Answer::Given(Ok(result)) => call::decode(method, result),
+            Answer::Given(Ok(result)) => decode(method, result),
             Answer::Given(Err(failure)) => Err(failure.clone().into_error(&format!("`{method}`"))),
             Answer::Refused(error) => Err(error.clone()),
         }

@@ -23,6 +23,7 @@ use crate::{
     events::{Event, EventNames},
     handshake::VERSION_HEADER,
     hook_result::{HookResult, hook},
+    pending_call::Patience,
 };
 
 /// A connection to be made: await it to connect.
@@ -54,7 +55,7 @@ pub struct Connect {
     minimum_version: Option<String>,
     headers: Vec<(String, String)>,
     root_certificate: Option<PathBuf>,
-    timeout: Duration,
+    patience: Patience,
     connect_timeout: Duration,
     reconnect: bool,
     retry_first_connect: bool,
@@ -81,7 +82,7 @@ impl Connect {
             minimum_version: None,
             headers: Vec::new(),
             root_certificate: None,
-            timeout: Duration::from_secs(30),
+            patience: Patience::DEFAULT,
             connect_timeout: Duration::from_secs(10),
             reconnect: true,
             retry_first_connect: false,
@@ -167,9 +168,10 @@ impl Connect {
         self
     }
 
-    /// How long each call waits for its answer, if it does not say otherwise; 30 seconds by default.
+    /// How long each call waits for its answer, if it does not say otherwise; 30 seconds by default. Unless it is the
+    /// default, the server is [told](crate::PendingCall::timeout) with each call.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.patience = Patience::chosen(timeout);
         self
     }
 
@@ -386,7 +388,7 @@ impl Connect {
         let plan = Plan { again: self.reconnect.then_some((dialer, backoff)), hooks: self.hooks };
         let known = Known::new(!self.trust_server);
         let handlers = Handlers::new(self.handlers, served);
-        let client = Client::start(first, plan, known, self.timeout, handlers, limits);
+        let client = Client::start(first, plan, known, self.patience, handlers, limits);
         if self.discover {
             client.discover().await?;
         }
@@ -455,7 +457,7 @@ impl fmt::Debug for Connect {
             .field("minimum_version", &self.minimum_version)
             .field("headers", &headers)
             .field("root_certificate", &self.root_certificate)
-            .field("timeout", &self.timeout)
+            .field("timeout", &self.patience.limit)
             .field("connect_timeout", &self.connect_timeout)
             .field("reconnect", &self.reconnect)
             .field("retry_first_connect", &self.retry_first_connect)

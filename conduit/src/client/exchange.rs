@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::future::join_all;
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     dial,
@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    protocol::{Id, request_text},
+    pending_call::Patience,
+    protocol::{Id, timed_request_text},
 };
 
 /// The method with which a client logs in, and by whose answer it knows the server's version.
@@ -29,7 +30,7 @@ pub(super) struct Exchange<'a> {
     pub(super) link: &'a Link,
     /// The calls, in a message to people.
     pub(super) what: &'a str,
-    pub(super) timeout: Duration,
+    pub(super) patience: Patience,
     /// Whether they may be sent again when they may have run.
     pub(super) idempotent: bool,
     /// Whether they go ahead of those that wait for a hook.
@@ -38,23 +39,29 @@ pub(super) struct Exchange<'a> {
     pub(super) is_batch: bool,
 }
 
+/// Writes the message of calls.
+pub(super) trait Write: Fn(u64, Option<Duration>) -> String {}
+
+impl<F: Fn(u64, Option<Duration>) -> String> Write for F {}
+
 impl Exchange<'_> {
-    /// Makes so many calls, with the text that `write` makes of the first of their ids; none is for notifications.
+    /// Makes so many calls, with the text that `write` makes of the first of their ids, and of what the server is told of
+    /// the time that is left; no call is for notifications.
     ///
     /// # Cancel safety
     /// Dropping the future gives the calls up: the server is asked to cancel those that it may be working on.
-    pub(super) async fn run(&self, calls: u64, write: impl Fn(u64) -> String) -> Result<Vec<Outcome>> {
+    pub(super) async fn run(&self, calls: u64, write: impl Write) -> Result<Vec<Outcome>> {
         let sent = AtomicBool::new(false);
-        let done = tokio::time::timeout(self.timeout, self.attempts(calls, write, &sent)).await;
+        let done = tokio::time::timeout(self.patience.limit, self.attempts(calls, write, &sent)).await;
         done.unwrap_or_else(|_| Err(self.too_late(&sent)))
     }
 
-    async fn attempts(&self, calls: u64, write: impl Fn(u64) -> String, sent: &AtomicBool) -> Result<Vec<Outcome>> {
-        let mut taken = false;
+    async fn attempts(&self, calls: u64, write: impl Write, sent: &AtomicBool) -> Result<Vec<Outcome>> {
+        let (start, mut taken) = (Instant::now(), false);
         loop {
             let place = self.place(taken, sent).await?;
             let ids = self.link.next_ids(calls);
-            let text = write(ids.start);
+            let text = write(ids.start, self.patience.told(start.elapsed()));
             if ids.is_empty() {
                 self.link.send(text, Route::Free, place);
                 return Ok(Vec::new());
@@ -90,7 +97,7 @@ impl Exchange<'_> {
     }
 
     fn too_late(&self, sent: &AtomicBool) -> Error {
-        let (what, timeout) = (self.what, self.timeout);
+        let (what, timeout) = (self.what, self.patience.limit);
         if sent.load(Ordering::Relaxed) {
             let message = format!("{what} was not answered within {timeout:?}; the call may have run");
             return Error::new(ErrorKind::Timeout, message).that_may_have_run();
@@ -123,8 +130,8 @@ async fn outcome(answer: oneshot::Receiver<Outcome>) -> Outcome {
 }
 
 /// The text of a request; without an id, of a notification.
-pub(super) fn request(method: &str, params: Option<&RawValue>, id: Option<u64>) -> String {
-    request_text(method, params, id.map(Id::from).as_ref()).expect("a string, JSON and a number are JSON")
+pub(super) fn request(method: &str, params: Option<&RawValue>, id: Option<u64>, timeout: Option<Duration>) -> String {
+    timed_request_text(method, params, id.map(Id::from).as_ref(), timeout).expect("a string, JSON and numbers are JSON")
 }
 
 /// Looks at an answer for what the client itself must know: the version of a server that told it at the login.

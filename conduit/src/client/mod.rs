@@ -54,7 +54,6 @@ use serde_json::value::RawValue;
 pub(crate) use self::transport::{ByteStream, Pipe};
 pub use self::{
     batch::{Answers, Batch, Entry},
-    call::PendingCall,
     connect::Connect,
     credentials::Token,
     handler::ClientHandler,
@@ -77,6 +76,7 @@ use crate::{
     openrpc::OpenRpc,
     params,
     payload::event_params,
+    pending_call::{Callee, Patience, PendingCall},
 };
 
 /// The method by which a service tells of itself: "service discovery" in the OpenRPC specification.
@@ -105,7 +105,7 @@ pub struct Client {
     link: Arc<Link>,
     known: Arc<Known>,
     /// Of a call that does not say otherwise.
-    timeout: Duration,
+    patience: Patience,
     /// Whether its messages go ahead of those that wait for a hook: it was lent to one.
     ahead: bool,
 }
@@ -121,19 +121,19 @@ impl Client {
         transport: D::Transport,
         plan: Plan<D>,
         known: Known,
-        timeout: Duration,
+        patience: Patience,
         handlers: Arc<Handlers>,
         limits: Limits,
     ) -> Self {
         let (link, queue) = Link::new(handlers, limits);
-        let client = Self { link: Arc::new(link), known: Arc::new(known), timeout, ahead: false };
+        let client = Self { link: Arc::new(link), known: Arc::new(known), patience, ahead: false };
         // Last, so that the first event finds a client.
         client.link.run(transport, plan, queue, client.downgrade());
         client
     }
 
     fn downgrade(&self) -> WeakClient {
-        WeakClient { link: Arc::downgrade(&self.link), known: Arc::clone(&self.known), timeout: self.timeout }
+        WeakClient { link: Arc::downgrade(&self.link), known: Arc::clone(&self.known), patience: self.patience }
     }
 
     /// The client for a hook that prepares the connection.
@@ -146,7 +146,7 @@ impl Client {
     /// `params` is anything that serialises to an object (arguments by name) or to an array (by position), by
     /// value or by reference: `json!({..})`, a struct, a tuple; `()` for none.
     pub fn call<T>(&self, method: &str, params: impl Serialize) -> PendingCall<T> {
-        PendingCall::new(self.clone(), method, &params)
+        PendingCall::new(Callee::Server(self.clone()), method, &params, self.patience)
     }
 
     /// Sends a notification: a call that is not answered. Completes when it is in the hands of the writer, who writes it
@@ -214,10 +214,10 @@ impl Client {
     ) -> impl Future<Output = Result<()>> + Send + use<> {
         let (client, method) = (self.clone(), method.to_owned());
         async move {
-            let text = exchange::request(&method, params?.as_deref(), None);
+            let text = exchange::request(&method, params?.as_deref(), None, None);
             let (what, link) = (format!("`{method}`"), &*client.link);
-            let place = tokio::time::timeout(client.timeout, link.place(client.ahead, false)).await;
-            let place = place.map_err(|_| exchange::not_sent_in_time(link, &what, client.timeout))?;
+            let place = tokio::time::timeout(client.patience.limit, link.place(client.ahead, false)).await;
+            let place = place.map_err(|_| exchange::not_sent_in_time(link, &what, client.patience.limit))?;
             link.send(text, Route::Free, place.map_err(|none| none.not_sent(&what))?);
             Ok(())
         }
@@ -360,7 +360,7 @@ impl Client {
     /// The same connection, with another [timeout](Connect::timeout) of calls.
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
-        Self { timeout, ..self.clone() }
+        Self { patience: Patience::chosen(timeout), ..self.clone() }
     }
 
     /// Closes the connection, for all clones and for good; returns when the server has closed its side, or after 5
@@ -406,13 +406,13 @@ impl Client {
 struct WeakClient {
     link: Weak<Link>,
     known: Arc<Known>,
-    timeout: Duration,
+    patience: Patience,
 }
 
 impl WeakClient {
     fn upgrade(&self) -> Option<Client> {
-        let (known, timeout) = (Arc::clone(&self.known), self.timeout);
-        Some(Client { link: self.link.upgrade()?, known, timeout, ahead: false })
+        let (known, patience) = (Arc::clone(&self.known), self.patience);
+        Some(Client { link: self.link.upgrade()?, known, patience, ahead: false })
     }
 }
 
@@ -423,6 +423,6 @@ impl fmt::Debug for Client {
             Some(ending) => debug.field("closed", &format_args!("{ending}")),
             None => debug.field("connected", &self.is_connected()),
         };
-        debug.field("timeout", &self.timeout).finish()
+        debug.field("timeout", &self.patience.limit).finish()
     }
 }

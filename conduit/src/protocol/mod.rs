@@ -23,6 +23,7 @@ mod scan;
 pub use error::{ErrorCode, ErrorObject, Fault};
 pub use id::Id;
 pub use parse::{Incoming, Invalid, Limits, Message, parse, parse_within};
+pub(crate) use request::timed_request_text;
 pub use request::{Request, request_text};
 pub(crate) use response::{BatchText, string_result_text};
 pub use response::{Response, batch_text, error_text, result_text};

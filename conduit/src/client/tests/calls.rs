@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::poll;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::connected;
 use crate::{
@@ -173,4 +173,43 @@ async fn listall_gives_descriptions() {
     let answer = peer.answer(json!([{"name": "tick", "params": {"properties": {}}, "result": {"type": "boolean"}}]));
     let (methods, ()) = tokio::join!(client.listall(), answer);
     assert_eq!(methods.unwrap()[0].to_string(), "tick() -> boolean");
+}
+
+#[tokio::test]
+async fn a_timeout_that_was_chosen_travels_with_the_call() {
+    let told = |request: Value| request["timeout_ms"].clone();
+    let (client, mut peer) = connected().await;
+    let (_, ()) = tokio::join!(client.call::<u8>("a", ()), async {
+        let request = peer.json().await;
+        assert_eq!(request, json!({"jsonrpc": "2.0", "method": "a", "id": 1}), "nobody chose the default");
+        peer.send(&json!({"jsonrpc": "2.0", "result": 1, "id": 1})).await;
+    });
+    let (_, time) = tokio::join!(client.call::<u8>("a", ()).timeout(Duration::from_secs(5)), async {
+        let request = peer.json().await;
+        peer.send(&json!({"jsonrpc": "2.0", "result": 1, "id": 2})).await;
+        told(request).as_u64().unwrap()
+    });
+    assert!((1..=5000).contains(&time), "{time}");
+    let mut batch = client.batch().timeout(Duration::from_secs(5));
+    batch.call::<u8>("a", ());
+    batch.notify("b", ());
+    let (_, ()) = tokio::join!(batch.send(), async {
+        let requests = peer.json().await;
+        assert!(told(requests[0].clone()).is_u64(), "{requests}");
+        assert!(told(requests[1].clone()).is_null(), "nobody waits for a notification");
+        peer.send(&json!([{"jsonrpc": "2.0", "result": 1, "id": 3}])).await;
+    });
+}
+
+#[tokio::test]
+async fn the_timeout_of_a_client_travels_with_its_calls() {
+    let (listener, url) = super::listen().await;
+    let connect = crate::Client::connect(url).timeout(Duration::from_secs(2));
+    let (client, mut peer) = tokio::join!(async { connect.await.unwrap() }, super::Peer::accept(&listener));
+    let (answer, time) = tokio::join!(client.call::<u8>("a", ()), async {
+        let request = peer.json().await;
+        peer.send(&json!({"jsonrpc": "2.0", "result": 1, "id": request["id"]})).await;
+        request["timeout_ms"].as_u64().unwrap()
+    });
+    assert!(answer.is_ok() && (1..=2000).contains(&time), "{time}");
 }
