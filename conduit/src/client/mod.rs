@@ -324,7 +324,8 @@ impl Client {
     /// What the document refuses is not sent: the error is the one that the server would answer with, with the same
     /// [faults](crate::Error::faults), and [`is_unsent`](crate::Error::is_unsent) tells it from the server's own. A name that there is
     /// not is refused with the one that was probably meant. Clones of the client share the document; asking again
-    /// replaces it. [`Connect::discover`] asks while connecting, and [`Connect::trust_server`] leaves the checks to the
+    /// replaces it, and so does the client itself when it has reconnected: until it has the new one, calls go out
+    /// unchecked, as the server may have changed. [`Connect::discover`] asks while connecting, and [`Connect::trust_server`] leaves the checks to the
     /// server.
     ///
     /// ```no_run
@@ -346,9 +347,18 @@ impl Client {
     /// # Cancel safety
     /// Dropping the future leaves what was known before.
     pub async fn discover(&self) -> Result<OpenRpc> {
-        let document: OpenRpc = self.call(DISCOVER, ()).await?;
+        let document: OpenRpc = self.call(DISCOVER, ()).idempotent().await?;
         self.known.learn(document.clone());
         Ok(document)
+    }
+
+    /// Asks again for what was asked for on an earlier connection, if it was.
+    async fn discover_again(&self) {
+        if self.known.document().is_some()
+            && let Err(error) = self.discover().await
+        {
+            tracing::warn!(%error, "the server was not described anew: calls are sent unchecked");
+        }
     }
 
     /// The document of the last [`discover`](Self::discover), by this client or a clone of it.

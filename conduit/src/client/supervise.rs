@@ -72,6 +72,7 @@ impl<D: Dial> Task<D> {
             let start = Instant::now();
             let Past { ending, was_of_use } = self.serve(transport, connection, &mut queue, news, &course).await;
             tracing::debug!(%ending, "connection ended");
+            self.client.known.doubt();
             let farewell = self.farewell(&ending);
             course.follow(&ending);
             if let Some((_, backoff)) = &mut self.again
@@ -126,7 +127,12 @@ impl<D: Dial> Task<D> {
         open.cancel();
         if let Some(attempt) = attempt {
             tracing::info!(attempt, "reconnected");
-            hooks::run("on_reconnect", &self.hooks.reconnect, &attempt).await;
+            let described = async {
+                if let Some(client) = self.client.upgrade() {
+                    client.discover_again().await;
+                }
+            };
+            tokio::join!(described, hooks::run("on_reconnect", &self.hooks.reconnect, &attempt));
         }
         pending().await
     }

@@ -1,6 +1,9 @@
 //! What is known of a server keeps bad calls from it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use super::{Peer, connected, listen};
 use crate::{Client, client::Connect, error::ErrorKind};
@@ -8,7 +11,7 @@ use crate::{Client, client::Connect, error::ErrorKind};
 fn document() -> Value {
     json!({ "methods": [
         { "name": "add", "params": [{ "name": "a", "required": true, "schema": { "type": "integer" } }] },
-        { "name": "slow", "params": [] },
+        { "name": "balance", "params": [], "x-idempotent": true },
     ]})
 }
 
@@ -80,4 +83,57 @@ async fn a_document_that_was_told_later_counts_from_then_on() {
     assert_eq!(told.unwrap().methods().len(), 1);
     client.notify("new", [1]).await.unwrap();
     assert_eq!(peer.json().await["method"], "new");
+}
+
+/// A client that was told the document, and reconnects without much ado.
+async fn returning(listener: &TcpListener, url: String) -> (Client, Peer) {
+    let moment = Duration::from_millis(1);
+    let connect = Client::connect(url).reconnect_delay(moment..=moment).discover();
+    tokio::join!(async { connect.await.unwrap() }, async {
+        let mut peer = Peer::accept(listener).await;
+        peer.answer(document()).await;
+        peer
+    })
+}
+
+#[tokio::test]
+async fn a_call_that_the_server_says_may_run_twice_is_sent_again() {
+    let (listener, url) = listen().await;
+    let (client, mut peer) = returning(&listener, url).await;
+    let calls = async { tokio::join!(client.call::<u8>("balance", ()), client.call::<u8>("add", [1])) };
+    let ((balance, sum), ()) = tokio::join!(calls, async {
+        assert_eq!([peer.json().await["method"].clone(), peer.json().await["method"].clone()], ["balance", "add"]);
+        drop(peer);
+        let mut peer = Peer::accept(&listener).await;
+        // The document is asked for beside it.
+        for request in [peer.json().await, peer.json().await] {
+            if request["method"] == "balance" {
+                peer.send(&json!({ "jsonrpc": "2.0", "result": 7, "id": request["id"] })).await;
+            } else {
+                assert_eq!(request["method"], "rpc.discover");
+            }
+        }
+    });
+    assert_eq!(balance.unwrap(), 7);
+    assert!(sum.unwrap_err().may_have_run());
+}
+
+#[tokio::test]
+async fn after_a_reconnect_calls_are_unchecked_until_the_server_was_asked_again() {
+    let (listener, url) = listen().await;
+    let (client, peer) = returning(&listener, url).await;
+    assert!(client.call::<Value>("new", ()).await.unwrap_err().is_unsent());
+    drop(peer);
+    let mut peer = Peer::accept(&listener).await;
+    let question = peer.json().await;
+    assert_eq!(question["method"], "rpc.discover");
+    // The server may be another one now: what the last one did not have goes out.
+    client.notify("new", [1]).await.unwrap();
+    assert_eq!(peer.json().await["method"], "new");
+    assert!(client.discovered().is_some());
+    peer.send(&json!({ "jsonrpc": "2.0", "result": { "methods": [{ "name": "new" }] }, "id": question["id"] })).await;
+    while client.discovered().unwrap().method("new").is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert!(client.call::<Value>("ad", ()).await.unwrap_err().is_unsent());
 }
