@@ -2,10 +2,10 @@
 
 use serde::{
     Deserializer,
-    de::{DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, Visitor, value::StrDeserializer},
+    de::{DeserializeOwned, DeserializeSeed, Visitor},
     forward_to_deserialize_any,
 };
-use serde_json::{Deserializer as JsonDeserializer, Error, value::RawValue};
+use serde_json::{Deserializer as JsonDeserializer, Value, value::RawValue};
 
 use super::{
     checked::{Checked, Reading, follow, refused},
@@ -27,21 +27,25 @@ pub(crate) fn read<P: DeserializeOwned>(plan: &Plan, text: &str) -> Outcome<P> {
     read_with(plan, |reading| reading.root().deserialize(&mut JsonDeserializer::from_str(text)))
 }
 
-/// Reads an array of arguments by position, as the object that it stands for.
+/// Reads an array of arguments by position.
 pub(crate) fn read_positional<P: DeserializeOwned>(plan: &Plan, text: &str) -> Outcome<P> {
     let in_order = read_in_order(plan, text);
     if in_order.value.is_ok() {
         return in_order;
     }
-    read_with(plan, |reading| {
-        let items: Vec<&RawValue> = serde_json::from_str(text)?;
-        let names = plan.arguments().map_or(&[][..], |arguments| &arguments.properties);
-        if items.len() > names.len() {
-            return Err(refused());
-        }
-        let members = names.iter().map(|(name, _)| &**name).zip(items);
-        reading.root().deserialize(Positional { members, value: None })
-    })
+    // By a text and not by a deserializer of its own, which each method would be compiled for once more.
+    as_object(plan, text).map_or(in_order, |object| read(plan, &object))
+}
+
+/// The object that an array of arguments stands for.
+fn as_object(plan: &Plan, array: &str) -> Option<String> {
+    let items: Vec<&RawValue> = serde_json::from_str(array).ok()?;
+    let names = plan.arguments().map_or(&[][..], |arguments| &arguments.properties);
+    if items.len() > names.len() {
+        return None;
+    }
+    let members = names.iter().zip(items).map(|((name, _), item)| format!("{}:{item}", Value::from(&**name)));
+    Some(format!("{{{}}}", members.collect::<Vec<_>>().join(",")))
 }
 
 /// As serde reads structs from arrays: without names, and without the means to leave out what is optional.
@@ -96,41 +100,5 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for InOrder<'_, D> {
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
         newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-    }
-}
-
-/// An array with a name for each of its items, as an object.
-struct Positional<'de, I> {
-    members: I,
-    /// That of the member whose name was read last.
-    value: Option<&'de RawValue>,
-}
-
-impl<'de, 'n, I: Iterator<Item = (&'n str, &'de RawValue)>> Deserializer<'de> for Positional<'de, I> {
-    type Error = Error;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_map(self)
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
-    }
-}
-
-impl<'de, 'n, I: Iterator<Item = (&'n str, &'de RawValue)>> MapAccess<'de> for Positional<'de, I> {
-    type Error = Error;
-
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
-        let Some((name, value)) = self.members.next() else { return Ok(None) };
-        self.value = Some(value);
-        let name: StrDeserializer<'_, Error> = name.into_deserializer();
-        seed.deserialize(name).map(Some)
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
-        let value = self.value.take().expect("a value is asked for after its key");
-        seed.deserialize(&mut JsonDeserializer::from_str(value.get()))
     }
 }
