@@ -36,6 +36,7 @@ mod service;
 mod serving;
 mod spans;
 mod spec;
+mod staying;
 mod support;
 mod testing;
 mod tls;

@@ -1,5 +1,7 @@
 //! A server on a free port, and a peer that speaks plain text over a WebSocket.
 
+pub mod proxy;
+
 use std::{
     io::Write,
     net::SocketAddr,
