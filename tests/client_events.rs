@@ -536,3 +536,17 @@ async fn a_stream_takes_events_however_many_handlers_run() {
     assert_eq!(asked["code"], -32002, "the server learns that the handler did not run");
     assert_eq!(within(events.next()).await.expect("an event").expect("a value"), json!({ "n": 2 }));
 }
+
+#[tokio::test]
+async fn names_that_no_event_can_have_are_refused() {
+    let server = start(server()).await;
+    for name in ["", "rpc.ask"] {
+        let error = connect(&server).on(name, || async {}).await.expect_err("refused");
+        assert_eq!(error.kind(), conduit::ErrorKind::Build);
+        assert!(error.to_string().contains(&format!("an event is called `{name}`: give it a name")), "{error}");
+    }
+    let client = connect(&server).on("rpc.error", |_: Value| async {}).await.expect("conduit's own");
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| client.on(["a", "rpc.b"], || async {})));
+    let panic = panic.expect_err("refused");
+    assert!(panic.downcast_ref::<String>().expect("a text").contains("an event is called `rpc.b`"));
+}

@@ -141,8 +141,7 @@ async fn pass(
     passed: &AtomicUsize,
 ) -> End {
     let mut buffer = vec![0; 16 * 1024];
-    loop {
-        let Ok(read @ 1..) = from.read(&mut buffer).await else { break };
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
         let bytes = &mut buffer[..read];
         let before = passed.fetch_add(read, Ordering::Relaxed);
         let Some(Fault { kind, offset, .. }) = fault.filter(|fault| fault.offset < before + read) else {

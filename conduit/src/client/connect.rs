@@ -34,7 +34,8 @@ use crate::{
 ///
 /// # Errors
 /// `Connect` when the URL, the password, a version, a header or the root certificate can't be used, or the server is
-/// not reached, not in time, or no WebSocket; `Build` when its [methods](Self::methods) and their state don't fit together;
+/// not reached, not in time, or no WebSocket; `Build` when its [methods](Self::methods) and their state don't fit together,
+/// or an event is called by no name or by one that starts with `rpc.`, which JSON-RPC 2.0 keeps for itself;
 /// `Unauthorized` when it refuses the login; `Version` when it is older than
 /// [`minimum_version`](Self::minimum_version).
 ///

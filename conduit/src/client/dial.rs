@@ -137,7 +137,7 @@ pub(super) fn check_login(needed: &Version, answer: &RawValue) -> Result<()> {
     }
     let told = serde_json::from_str(answer.get()).map_or(None, |login: Login| login.version);
     check_version(needed, told).map_err(|mismatch| {
-        let message = format!("the server is refused: {mismatch}; the connection is closed");
+        let message = format!("the server is refused: {mismatch}");
         Error::new(ErrorKind::Version, message).with_source(mismatch)
     })
 }

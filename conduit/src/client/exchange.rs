@@ -140,7 +140,7 @@ pub(super) fn request(method: &str, params: Option<&RawValue>, id: Option<u64>, 
 /// The server is too old. The connection is closed.
 pub(super) fn inspect(link: &Link, method: &str, answer: &RawValue) -> Result<()> {
     let Some(needed) = link.needed_version().filter(|_| method == LOGIN) else { return Ok(()) };
-    dial::check_login(needed, answer).inspect_err(|_| link.end(&Ending::ByUs))
+    dial::check_login(needed, answer).inspect_err(|error| link.end(&Ending::GaveUp(error.to_string())))
 }
 
 /// Calls in the table. Dropping it takes them out, and cancels on the server those that were not answered.

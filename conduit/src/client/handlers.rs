@@ -8,6 +8,8 @@ use std::{
 
 use super::served::Served;
 use crate::{
+    event_failed::EventFailed,
+    events::{Event, EventNames},
     protocol::ErrorObject,
     registry::{FALLBACK, Registered},
 };
@@ -43,6 +45,30 @@ pub(super) struct Given {
     pub(super) events: Vec<String>,
     pub(super) kind: Kind,
     pub(super) handler: Arc<Registered>,
+}
+
+/// The names of events as they are given to a client that is there.
+///
+/// # Panics
+/// When one can't be the name of an event.
+#[track_caller]
+pub(super) fn checked(events: impl EventNames) -> Vec<String> {
+    let names = events.names();
+    if let Some(fault) = names.iter().find_map(|name| misnamed(name)) {
+        panic!("{fault}");
+    }
+    names
+}
+
+/// Why an event can't be called so, if it can't.
+pub(super) fn misnamed(event: &str) -> Option<String> {
+    // The one event that conduit itself has.
+    let is_wrong = event.is_empty() || (event.starts_with("rpc.") && event != EventFailed::NAME);
+    is_wrong.then(|| {
+        format!(
+            "an event is called `{event}`: give it a name, and none that starts with `rpc.`, which JSON-RPC 2.0 reserves"
+        )
+    })
 }
 
 /// What an entry of the table does with events.

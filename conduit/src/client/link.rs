@@ -83,6 +83,8 @@ pub(super) enum Route {
     Bound,
     /// A notification: it goes out over the next.
     Free,
+    /// None: the hook that prepared the connection is done, and what is left of an earlier one may follow its messages.
+    Opened,
 }
 
 /// A place in the queue, and the connection that the message is for.

@@ -244,11 +244,12 @@ impl Client {
     /// client closed: let it take the client as a parameter instead.
     ///
     /// # Panics
-    /// When the schema of `T` is none, such as one with a pattern that is no regular expression.
+    /// When the schema of `T` is none, such as one with a pattern that is no regular expression, and when a name is
+    /// empty or starts with `rpc.`, which JSON-RPC 2.0 keeps for itself.
     #[track_caller]
     pub fn on<P: 'static, H: ClientHandler<P>>(&self, events: impl EventNames, handler: H) -> Subscription {
         let handler = handler::registered(handler);
-        self.link.handlers().add(Given { events: events.names(), kind: Kind::Handler, handler })
+        self.link.handlers().add(Given { events: handlers::checked(events), kind: Kind::Handler, handler })
     }
 
     /// Handles one event, the next of this name or names; otherwise as [`on`](Self::on).
@@ -258,7 +259,7 @@ impl Client {
     #[track_caller]
     pub fn once<P: 'static, H: ClientHandler<P>>(&self, events: impl EventNames, handler: H) -> Subscription {
         let handler = handler::registered(handler);
-        self.link.handlers().add(Given { events: events.names(), kind: Kind::Once, handler })
+        self.link.handlers().add(Given { events: handlers::checked(events), kind: Kind::Once, handler })
     }
 
     /// Handles the event that the payload's type [names](Event); otherwise as [`on`](Self::on).
@@ -306,7 +307,7 @@ impl Client {
     /// As [`on`](Self::on).
     #[track_caller]
     pub fn events<T: DeserializeOwned + JsonSchema>(&self, events: impl EventNames) -> Events<T> {
-        Events::new(self.clone(), events.names())
+        Events::new(self.clone(), handlers::checked(events))
     }
 
     /// Starts a [`Batch`]: several calls in one message.
@@ -386,8 +387,8 @@ impl Client {
     }
 
     /// Waits until the client has ended for good, and says how its last connection did: by the code and the reason of
-    /// the server's close frame, 1000 when this side closed it, 1006 when it was lost without one or could not be made
-    /// again; the reason says why.
+    /// the server's close frame, 1000 when this side closed it, 1006 when it was lost without one, could not be made
+    /// again, or led to a server that is too old; the reason says which.
     ///
     /// A connection that is lost, and followed by another, does not end the client: [`Connect::on_disconnect`] tells of
     /// those.

@@ -12,7 +12,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::{
     Client, Connect,
-    handlers::{Given, Kind},
+    handlers::{Given, Kind, misnamed},
 };
 use crate::{
     context::{Call, State},
@@ -119,6 +119,7 @@ impl Offer {
             Registry::default()
         });
         for event in given.iter().flat_map(|given| &given.events) {
+            self.faults.extend(misnamed(event));
             if let Some(method) = registry.method(event) {
                 let location = method.descriptor.meta.location;
                 self.faults.push(format!("`{event}` is a method ({location}) and an event: rename one of them"));

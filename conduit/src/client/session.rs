@@ -22,8 +22,6 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) struct Context<'a> {
     pub(super) shared: &'a Shared,
     pub(super) connection: u64,
-    /// Not only what goes ahead is written.
-    pub(super) open: &'a CancellationToken,
     pub(super) course: &'a Course,
 }
 
@@ -39,6 +37,8 @@ pub(super) struct Queue {
     messages: mpsc::UnboundedReceiver<Outgoing>,
     /// Those that were meant for an earlier connection and wait until this one is open.
     left: VecDeque<Outgoing>,
+    /// The last connection that was.
+    opened: u64,
 }
 
 /// Reads and writes until the connection has ended, and says how to those who wait.
@@ -145,7 +145,7 @@ impl Session<'_> {
             self.feed(&mut sink, first).await?;
             // What is ready together leaves together; the bound keeps a fast sender from putting off the flush.
             for _ in 1..QUEUE {
-                let Some(message) = queue.ready(&self.context) else { break };
+                let Some(message) = queue.ready(self.context.connection) else { break };
                 self.feed(&mut sink, message).await?;
             }
             sink.flush().await?;
@@ -155,18 +155,17 @@ impl Session<'_> {
 
     /// The next message; `None` when the queue is empty and the connection is to close.
     async fn next(&self, queue: &mut Queue) -> Option<Outgoing> {
-        let open = self.context.open;
+        let connection = self.context.connection;
         loop {
-            if let Some(message) = queue.ready(&self.context) {
+            if let Some(message) = queue.ready(connection) {
                 return Some(message);
             }
             let message = tokio::select! {
                 biased;
                 message = queue.messages.recv() => message?,
-                () = open.cancelled(), if !open.is_cancelled() => continue,
                 () = self.closing.cancelled() => return None,
             };
-            if let Some(message) = queue.sort(message, &self.context) {
+            if let Some(message) = queue.sort(message, connection) {
                 return Some(message);
             }
         }
@@ -178,6 +177,7 @@ impl Session<'_> {
             Route::Calls(ids) => self.context.shared.pending.mark_sent(&ids),
             Route::Bound => connection == self.context.connection,
             Route::Free => true,
+            Route::Opened => false,
         };
         if is_wanted {
             sink.feed(Frame::Text(text.into())).await?;
@@ -189,33 +189,43 @@ impl Session<'_> {
 
 impl Queue {
     pub(super) fn new(messages: mpsc::UnboundedReceiver<Outgoing>) -> Self {
-        Self { messages, left: VecDeque::new() }
+        Self { messages, left: VecDeque::new(), opened: 0 }
+    }
+
+    /// Lets what is left of earlier connections follow over this one.
+    pub(super) fn open(&mut self, connection: u64) {
+        self.opened = connection;
     }
 
     /// A message that can be written now.
-    fn ready(&mut self, context: &Context<'_>) -> Option<Outgoing> {
-        if context.open.is_cancelled()
-            && let Some(message) = self.left.pop_front()
-        {
-            return Some(message);
-        }
+    fn ready(&mut self, connection: u64) -> Option<Outgoing> {
         loop {
+            if self.opened == connection
+                && let Some(message) = self.left.pop_front()
+            {
+                return Some(message);
+            }
             let message = self.messages.try_recv().ok()?;
-            if let Some(message) = self.sort(message, context) {
+            if let Some(message) = self.sort(message, connection) {
                 return Some(message);
             }
         }
     }
 
     /// Puts a message aside that was meant for an earlier connection, as long as a hook prepares this one.
-    fn sort(&mut self, mut message: Outgoing, context: &Context<'_>) -> Option<Outgoing> {
-        let is_early = matches!(message.route, Route::Free) && message.connection != context.connection;
-        if is_early && !context.open.is_cancelled() {
-            // The hook needs places too. There are never more of these than places: what comes now waits for the hook.
-            message.slot = None;
-            self.left.push_back(message);
-            return None;
+    fn sort(&mut self, mut message: Outgoing, connection: u64) -> Option<Outgoing> {
+        let is_early = message.connection != connection;
+        match message.route {
+            // What the hook sent stands before it in the queue, and goes first.
+            Route::Opened if !is_early => self.open(connection),
+            Route::Opened => {}
+            Route::Free if is_early && self.opened != connection => {
+                // The hook needs places too. There are never more of these than places: what comes now waits for it.
+                message.slot = None;
+                self.left.push_back(message);
+            }
+            _ => return Some(message),
         }
-        Some(message)
+        None
     }
 }

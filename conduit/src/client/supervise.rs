@@ -3,7 +3,6 @@
 use std::{convert::Infallible, future::pending, sync::Arc};
 
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
-use tokio_util::sync::CancellationToken;
 
 use super::{
     WeakClient,
@@ -12,7 +11,7 @@ use super::{
     ending::Ending,
     hooks::{self, Hooks},
     incoming::Incoming,
-    link::{Outgoing, Shared},
+    link::{Outgoing, Route, Shared},
     session::{self, Past, Queue},
 };
 use crate::{close::CloseCode, error::Error};
@@ -101,20 +100,19 @@ impl<D: Dial> Task<D> {
         news: News,
         course: &Course,
     ) -> Past {
-        let open = CancellationToken::new();
         if self.hooks.connect.is_empty() {
-            open.cancel();
+            queue.open(connection);
         }
         let incoming = Incoming::new(Arc::clone(&self.shared), self.outgoing.clone(), self.client.clone(), connection);
-        let context = session::Context { shared: &self.shared, connection, open: &open, course };
+        let context = session::Context { shared: &self.shared, connection, course };
         tokio::select! {
             past = session::run(transport, queue, incoming, context) => past,
-            never = self.greet(news, &open) => match never {},
+            never = self.greet(news, connection) => match never {},
         }
     }
 
     /// Runs the hooks of a new connection. What is sent meanwhile waits for those that prepare it.
-    async fn greet(&self, News { attempt, farewell }: News, open: &CancellationToken) -> Infallible {
+    async fn greet(&self, News { attempt, farewell }: News, connection: u64) -> Infallible {
         if let Some(farewell) = farewell {
             let _ = farewell.await;
         }
@@ -123,8 +121,10 @@ impl<D: Dial> Task<D> {
         {
             hooks::run("on_connect", &self.hooks.connect, &client.going_ahead()).await;
         }
+        if let Some(outgoing) = self.outgoing.upgrade() {
+            let _ = outgoing.send(Outgoing { text: String::new(), route: Route::Opened, connection, slot: None });
+        }
         self.shared.open();
-        open.cancel();
         if let Some(attempt) = attempt {
             tracing::info!(attempt, "reconnected");
             let described = async {

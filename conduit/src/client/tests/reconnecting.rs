@@ -169,6 +169,76 @@ async fn a_call_too_large_for_the_server_is_not_sent_for_ever() {
 }
 
 #[tokio::test]
+async fn an_answer_too_large_for_the_client_is_not_asked_for_again() {
+    let (listener, url) = listen().await;
+    let (client, mut peer) = accepted(connect(&url).max_message_size(1000), &listener).await;
+    let big = client.call::<String>("big", ()).idempotent();
+    let (answer, ()) = tokio::join!(big, peer.answer(json!("x".repeat(1000))));
+    assert!(answer.unwrap_err().may_have_run());
+    drop(peer);
+    let (answer, ()) =
+        tokio::join!(client.call::<i64>("small", ()), async { Peer::accept(&listener).await.answer(json!(1)).await });
+    assert_eq!(answer.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_method_that_is_discovered_to_be_idempotent_is_called_again() {
+    let (listener, url) = listen().await;
+    let (client, mut peer) = accepted(connect(&url), &listener).await;
+    let method = |name: &str, idempotent: bool| json!({"name": name, "params": [], "x-idempotent": idempotent});
+    let document = json!({"openrpc": "1.4.1", "methods": [method("again", true), method("once", false)]});
+    let (discovered, ()) = tokio::join!(client.discover(), peer.answer(document));
+    discovered.unwrap();
+    let mut batch = client.batch();
+    let entry = batch.call::<u64>("again", ());
+    let calls = async { tokio::join!(client.call::<u64>("once", ()), client.call::<u64>("again", ()), batch.send()) };
+    let ((once, again, answers), ()) = tokio::join!(calls, async {
+        for _ in 0..3 {
+            peer.json().await;
+        }
+        cut(peer);
+        let mut peer = Peer::accept(&listener).await;
+        // The client asks for the document of this server too.
+        for _ in 0..3 {
+            let asked = peer.json().await;
+            let answer = |id: &serde_json::Value| json!({"jsonrpc": "2.0", "result": 1, "id": id});
+            match asked["method"].as_str() {
+                Some("rpc.discover") => {}
+                Some(method) => {
+                    assert_eq!(method, "again");
+                    peer.send(&answer(&asked["id"])).await;
+                }
+                None => peer.send(&json!([answer(&asked[0]["id"])])).await,
+            }
+        }
+    });
+    assert!(once.unwrap_err().may_have_run());
+    assert_eq!((again.unwrap(), answers.unwrap().take(entry).unwrap()), (1, 1));
+}
+
+#[tokio::test]
+async fn notifications_in_the_queue_follow_the_hook_of_the_next_connection_in_order() {
+    let (listener, url) = listen().await;
+    let hook = |client: Client| async move { client.notify("hello", ()).await };
+    let (client, mut peer) = accepted(connect(&url).on_connect(hook), &listener).await;
+    assert_eq!(peer.json().await["method"], "hello");
+    // More than the sockets take: the rest waits in the queue.
+    let large = "x".repeat(256 * 1024);
+    for n in 0..100 {
+        client.notify("n", (n, &large)).await.unwrap();
+    }
+    assert_eq!(peer.json().await["params"][0], 0);
+    cut(peer);
+    let mut peer = Peer::accept(&listener).await;
+    assert_eq!(peer.json().await["method"], "hello");
+    let mut seen = vec![peer.json().await["params"][0].as_u64().unwrap()];
+    while seen.last() != Some(&99) {
+        seen.push(peer.json().await["params"][0].as_u64().unwrap());
+    }
+    assert!(seen[0] > 0 && seen.windows(2).all(|two| two[0] + 1 == two[1]), "{seen:?}");
+}
+
+#[tokio::test]
 async fn what_waits_is_limited_and_with_no_place_fails_at_once() {
     for places in [0, 2] {
         let (listener, url) = listen().await;
