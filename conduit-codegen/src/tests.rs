@@ -153,6 +153,8 @@ fn unions_are_enums() {
         "dog": { "type": "object", "properties": { "pet": { "enum": ["dog"] }, "tricks": { "type": "string" } }, "required": ["pet", "tricks"] },
         "pet": { "oneOf": [{ "$ref": "#/components/schemas/cat" }, { "$ref": "#/components/schemas/dog" }] },
         "loose": { "oneOf": [{ "properties": { "a": { "type": "string" } } }, { "properties": { "a": {}, "b": {} }, "required": ["a", "b"] }] },
+        "gone": { "type": "null" },
+        "maybe": { "oneOf": [{ "$ref": "#/components/schemas/gone" }, { "$ref": "#/components/schemas/cat" }] },
         "never": { "anyOf": [false, { "type": "string" }] },
     }));
     has(
@@ -165,6 +167,7 @@ fn unions_are_enums() {
         "#[serde(tag = \"pet\")] pub enum Pet { #[serde(rename = \"cat\")] Cat { #[serde(skip_serializing_if = \"Option::is_none\")] lives: Option<i64>, }, #[serde(rename = \"dog\")] Dog { tricks: String }, }",
     );
     has(&code, "#[serde(untagged)] pub enum Loose { Object2(LooseObject2), Object(LooseObject), }");
+    has(&code, "pub type Maybe = Option<Cat>;");
     has(&code, "pub type Never = String;");
 }
 

@@ -56,7 +56,7 @@ impl View {
             _ => false,
         };
         for _ in 0..32 {
-            view.take_null();
+            view.take_null(document);
             let Some(at) = view.unions.iter().position(is_inline) else { break };
             if let Some(Value::Object(only)) = view.unions.remove(at).pop() {
                 view.merge(document, &only, &mut Vec::new(), false);
@@ -158,7 +158,7 @@ impl View {
         }
     }
 
-    fn take_null(&mut self) {
+    fn take_null(&mut self, document: &Document) {
         let mut nullable = false;
         if let Some(Value::Array(kinds)) = self.keywords.get_mut("type") {
             nullable |= take(kinds, |kind| kind == "null");
@@ -171,7 +171,7 @@ impl View {
             nullable |= take(values, Value::is_null);
         }
         for members in &mut self.unions {
-            nullable |= take(members, is_null);
+            nullable |= take(members, |member| is_null(document, member));
         }
         self.nullable |= nullable;
     }
@@ -188,7 +188,9 @@ fn take(values: &mut Vec<Value>, is_null: impl Fn(&Value) -> bool) -> bool {
 }
 
 /// Whether a schema allows `null` and nothing else.
-fn is_null(schema: &Value) -> bool {
+fn is_null(document: &Document, schema: &Value) -> bool {
+    let target = schema.as_object().and_then(sole_reference).and_then(|pointer| document.at(pointer));
+    let schema = target.unwrap_or(schema);
     schema["type"] == "null"
         || schema.get("const").is_some_and(Value::is_null)
         || schema["enum"] == serde_json::json!([null])
