@@ -81,6 +81,19 @@ async fn a_call_can_be_made_of_its_parts() {
     assert_eq!(error.decode(), Some(api::user::list::Error::NotNow));
 }
 
+#[test]
+fn clients_of_every_kind_make_the_same_calls() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let server = runtime.block_on(service::serve());
+    let client =
+        conduit::blocking::Client::connect(format!("ws://{}", server.address())).blocking().expect("connected");
+    assert_eq!(api::add::call(&client, 2, 3).expect("an answer"), 5);
+    let error = api::user::get::call(&client, 7).expect_err("nobody is there");
+    assert_eq!(error.decode(), Some(api::user::Error::NotFound { id: 7 }));
+    let piped = runtime.block_on(async { conduit::testing::connect(server.server()).await }).expect("connected");
+    assert_eq!(runtime.block_on(api::add::call(&piped, 2, 3)).expect("an answer"), 5);
+}
+
 #[tokio::test]
 async fn errors_come_back_as_the_documents_enum() {
     use api::user::Error;

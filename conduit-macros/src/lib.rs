@@ -239,7 +239,7 @@ pub fn derive_rpc_error(item: proc_macro::TokenStream) -> proc_macro::TokenStrea
 ///
 /// | item | what it is |
 /// |---|---|
-/// | `call(&client, ..)` | the call, with an argument each; `notify` where the method is not answered |
+/// | `call(&client, ..)` | the call, with an argument each, by whoever is a [`Caller`](../conduit/trait.Caller.html); `notify` where the method is not answered |
 /// | `Params` | the arguments as a struct, for `client.call::<Output>(NAME, params)` and for batches |
 /// | `Output` | what it answers with |
 /// | `Error` | its errors, for [`error.decode::<Error>()`](../conduit/struct.Error.html#method.decode); methods that have the same share one |
