@@ -306,9 +306,9 @@ pub(crate) struct Connection {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) root_certificate: Option<PathBuf>,
 
-    /// How long an answer may take, such as 500ms, 30s or 5m
-    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
-    pub(crate) timeout: Duration,
+    /// How long an answer may take, such as 500ms, 30s or 5m; the server is told [default: 30s, not told]
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub(crate) timeout: Option<Duration>,
 
     /// How long connecting may take
     #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME")]

@@ -165,8 +165,10 @@ async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Resu
 /// A connection that is not made yet, to the server that was asked for. It is not made again when it is lost.
 pub(crate) fn connect(server: &Server) -> Connect {
     let Connection { token, headers, root_certificate, timeout, connect_timeout } = &server.connection;
-    let mut connect =
-        Client::connect(server.url.as_str()).timeout(*timeout).connect_timeout(*connect_timeout).reconnect(false);
+    let mut connect = Client::connect(server.url.as_str()).connect_timeout(*connect_timeout).reconnect(false);
+    if let Some(timeout) = timeout {
+        connect = connect.timeout(*timeout);
+    }
     if let Some(token) = token {
         connect = connect.password(token);
     }
