@@ -1,6 +1,6 @@
 //! JSON-RPC 2.0 as types: what a message is, how it is read and written.
 //!
-//! Everything here follows <https://www.jsonrpc.org/specification>. It knows serde and nothing else: no
+//! Everything here follows <https://www.jsonrpc.org/specification>. It knows serde and itoa and nothing else: no
 //! runtime, no socket, no method table.
 //!
 //! | file | noun of the specification |

@@ -146,8 +146,12 @@ impl Output {
         frames.extend_from_slice(payload);
     }
 
-    /// The buffer to write to: that of the thread, when there is none.
+    /// The buffer to write to: that of the thread, when there is none. What a large payload still lacks goes before.
     fn frames(&mut self) -> &mut Vec<u8> {
+        if !self.large.is_empty() {
+            let large = mem::take(&mut self.large);
+            self.frames.extend_from_slice(&large[mem::take(&mut self.large_sent)..]);
+        }
         if self.frames.capacity() == 0 {
             self.frames = GATHERING.take();
         }

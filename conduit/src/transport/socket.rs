@@ -340,6 +340,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nothing_gets_into_the_middle_of_a_large_message() {
+        let large = "x".repeat(100_000);
+        let (mut socket, mut peer) = pair(1 << 16, 1 << 10).await;
+        send(&mut socket, large.clone()).await;
+        // A part of it is gone when the ping is answered.
+        assert!(poll_fn(|cx| Poll::Ready(socket.poll_flush(cx))).await.is_pending());
+        peer.send(tungstenite::Message::Ping(Bytes::from_static(b"ping"))).await.unwrap();
+        let mut take = |_: Received<'_>, _: &mut dyn Writer| ControlFlow::Continue(());
+        assert!(poll_fn(|cx| Poll::Ready(socket.poll_read(cx, &mut take))).await.is_pending());
+        let theirs = async {
+            assert_eq!(peer.next().await.unwrap().unwrap().into_text().unwrap().as_str(), large);
+            assert_eq!(peer.next().await.unwrap().unwrap(), tungstenite::Message::Pong("ping".into()));
+            assert_eq!(peer.next().await.unwrap().unwrap().into_text().unwrap().as_str(), large);
+            assert!(matches!(peer.next().await.unwrap().unwrap(), tungstenite::Message::Close(Some(_))));
+        };
+        let ours = async {
+            flush(&mut socket).await;
+            send(&mut socket, large.clone()).await;
+            socket.send(Outgoing::Close(Close::new(CloseCode::GOING_AWAY, "bye")));
+            flush(&mut socket).await;
+        };
+        tokio::join!(ours, theirs);
+    }
+
+    #[tokio::test]
     async fn who_pings_and_takes_no_answer_is_not_read_from() {
         let (mut socket, mut peer) = pair(1 << 16, 1 << 24).await;
         let ping = tungstenite::Message::Ping(Bytes::from_static(&[0; 125]));
