@@ -292,26 +292,25 @@ pub(crate) struct Server {
 
 /// How to reach a server.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
     /// The token to log in with; asked for on a terminal if the server wants one
-    #[arg(long, env = "CONDUIT_TOKEN", hide_env_values = true)]
+    #[arg(help_heading = "Connection", long, env = "CONDUIT_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
 
     /// A header of the request that opens the connection; may be given several times
-    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    #[arg(help_heading = "Connection", long = "header", value_name = "NAME: VALUE", value_parser = header)]
     pub(crate) headers: Vec<(String, String)>,
 
     /// Trust servers that this root certificate (PEM) signed, instead of those that the system trusts
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(help_heading = "Connection", long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) root_certificate: Option<PathBuf>,
 
     /// How long an answer may take, such as 500ms, 30s or 5m; the server is told [default: 30s, not told]
-    #[arg(long, value_parser = duration, value_name = "TIME")]
+    #[arg(help_heading = "Connection", long, value_parser = duration, value_name = "TIME")]
     pub(crate) timeout: Option<Duration>,
 
     /// How long connecting may take
-    #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME")]
+    #[arg(help_heading = "Connection", long, default_value = "10s", value_parser = duration, value_name = "TIME")]
     pub(crate) connect_timeout: Duration,
 }
 

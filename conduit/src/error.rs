@@ -191,11 +191,13 @@ impl Error {
         E::from_error_object(self.object()?)
     }
 
-    /// Whether a call was sent and is not answered, so that nobody on this side knows whether it has run: the connection
-    /// fell, or the time was up. A call that failed otherwise did not run, or was answered.
+    /// Whether a call was sent and its outcome is not known, so that it may have run: the connection fell, or the time was
+    /// up, by this side's clock or by the other's (-32003, -32004). A call that failed otherwise did not run, or was
+    /// answered.
     #[must_use]
     pub fn may_have_run(&self) -> bool {
-        self.0.may_have_run
+        let gave_up = [ErrorCode::Timeout, ErrorCode::Cancelled].map(ErrorCode::code);
+        self.0.may_have_run || !self.is_unsent() && self.code().is_some_and(|code| gave_up.contains(&code))
     }
 
     /// Whether the connection was gone before the answer came; [`may_have_run`](Self::may_have_run) says whether the

@@ -115,7 +115,7 @@ impl Shell {
     }
 }
 
-/// Does what a line asks for, on a connection that is there.
+/// Does what a line asks for; what asks something of the server, on a connection that is there.
 async fn run_line(
     command: Command,
     session: &mut Session,
@@ -123,7 +123,9 @@ async fn run_line(
     hearing: &Hearing,
     output: Output,
 ) -> Result<Next> {
-    ensure_connected(session, feed, hearing, output).await?;
+    if !matches!(command, Command::Nothing | Command::Quit | Command::Help) {
+        ensure_connected(session, feed, hearing, output).await?;
+    }
     let api = &session.api;
     match command {
         Command::Nothing => {}
