@@ -16,7 +16,7 @@ Exit codes:
     6  no answer came in time
     7  the connection was lost, or closed by the server
     8  anything else: the server can't listen, the output can't be written
-  130  interrupted with Ctrl-C";
+  130  interrupted with Ctrl-C before the end (listen and serve have no other end: 0)";
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

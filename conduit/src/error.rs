@@ -278,3 +278,16 @@ impl StdError for Error {
         self.0.source.as_deref().map(|source| source as _)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_the_other_side_gave_up_may_have_run() {
+        let may_have_run = |code| Error::from(ErrorObject::with_code(code, "")).may_have_run();
+        assert!(may_have_run(ErrorCode::Timeout) && may_have_run(ErrorCode::Cancelled));
+        assert!(!may_have_run(ErrorCode::InvalidParams) && !may_have_run(ErrorCode::ShuttingDown));
+        assert!(!Error::from(ErrorObject::with_code(ErrorCode::Timeout, "")).unsent().may_have_run());
+    }
+}
