@@ -13,8 +13,8 @@ use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
 /// Codes that no close frame may have are 0 to 999, 1004 to 1006, 1014 to 2999 (many peers take no 1014), and 5000 and more. Where one of them is
 /// given to be sent, 1011 is sent, and the fault is logged.
 ///
-/// Whether to come back is what [`is_worth_a_retry`](Self::is_worth_a_retry) says, and what a [`Client`](crate::Client)
-/// does. One that the server closed with a code of the application's does not come back: it was sent away.
+/// Whether to come back is what [`is_worth_a_retry`](Self::is_worth_a_retry) says. A [`Client`](crate::Client) does so
+/// too, and in addition as the table says for 1002, 1007 and 4001. One that the server closed with a code of the application's does not come back: it was sent away.
 ///
 /// | code | meaning | come back? |
 /// |---|---|---|
@@ -26,7 +26,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
 /// | 1009 | a message was over `max_message_size` | not with that message |
 /// | 1011 | the handler of a raw route failed; the server's log says how | yes |
 /// | 1013 | the server is full | yes, after a while |
-/// | 4001 | no login within `auth_timeout` | with a token |
+/// | 4001 | no login within `auth_timeout` | with credentials, or an `on_connect` hook that logs in |
 /// | 4002 | the client read too slowly and its queue was full | yes |
 /// | 4003 | the server's application refused the client | no |
 /// | 4004 | not a byte came from the client within `heartbeat_timeout` | yes |
@@ -71,7 +71,8 @@ impl CloseCode {
 
     /// Whether a client that was closed with this code may expect to fare better on another connection.
     ///
-    /// Not so with 1000, the codes for which the client is to blame, and those of the application.
+    /// Not so with 1000, the codes for which the client is to blame, and those of the application. With 1002, 1007 and
+    /// 4001 it depends on more than the code: the table above says on what.
     #[must_use]
     pub const fn is_worth_a_retry(self) -> bool {
         // 1012 is "service restart", 1014 "bad gateway", 3008 "timeout": the registry of RFC 6455, 11.7.
