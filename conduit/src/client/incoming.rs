@@ -20,7 +20,7 @@ use crate::{
     registry::Target,
 };
 
-/// How many answers to the server's own requests may wait for the socket.
+/// How many answers to the server's own requests may wait for the socket, at the least: as many as methods may run.
 const REPLIES: usize = 256;
 
 /// An answer may be of any size.
@@ -43,8 +43,19 @@ impl Incoming {
         client: WeakClient,
         connection: u64,
     ) -> Self {
-        let replies = Replies { outgoing, slots: Arc::new(Semaphore::new(REPLIES)), connection };
+        let slots = REPLIES.max(shared.max_in_flight).min(Semaphore::MAX_PERMITS);
+        let replies = Replies { outgoing, slots: Arc::new(Semaphore::new(slots)), connection };
         Self { shared, client, replies, metrics: Arc::new(CallMetrics::of_nobody()) }
+    }
+
+    /// Gives way to the writer when no more answers may wait for it.
+    pub(super) async fn make_room(&self) {
+        // After one turn the reader may still come before the writer, after two it can't.
+        for _ in 0..2 {
+            if self.replies.slots.available_permits() == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 
     /// Takes one text. What makes no sense is logged: a server's mistake costs no other call its connection.

@@ -41,6 +41,7 @@ pub(super) struct Shared {
     pub(super) pending: Pending,
     pub(super) handlers: Arc<Handlers>,
     pub(super) in_flight: Arc<InFlight>,
+    pub(super) max_in_flight: usize,
     /// The places of the queue.
     slots: Arc<Semaphore>,
     /// The places of those that wait for a connection.
@@ -132,6 +133,7 @@ impl Link {
             pending: Pending::default(),
             handlers,
             in_flight: Arc::new(InFlight::new(limits.max_in_flight, usize::MAX)),
+            max_in_flight: limits.max_in_flight,
             slots: Arc::new(Semaphore::new(QUEUE)),
             waiting: Semaphore::new(limits.max_waiting.min(Semaphore::MAX_PERMITS)),
             max_waiting: limits.max_waiting,

@@ -103,6 +103,7 @@ impl Session<'_> {
         Reader { incoming, was_of_use }: &mut Reader,
     ) -> Ending {
         loop {
+            incoming.make_room().await;
             match stream.next().await {
                 Some(Ok(Frame::Text(text))) => {
                     *was_of_use = true;

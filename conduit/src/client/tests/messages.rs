@@ -1,7 +1,10 @@
 //! What a server sends beside answers, sense and nonsense.
 
+use std::time::Duration;
+
 use futures_util::SinkExt;
 use serde_json::json;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::connected;
@@ -34,6 +37,21 @@ async fn an_answer_that_is_no_response_ends_its_call() {
     let error = result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Decode);
     assert!(error.to_string().starts_with("the answer to `add` is no response: invalid request"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_asks_much_at_once_gets_all_answers() {
+    let (_client, mut peer) = connected().await;
+    for id in 0..1000 {
+        peer.0.feed(Message::text(json!({"jsonrpc": "2.0", "method": "ask", "id": id}).to_string())).await.unwrap();
+    }
+    peer.0.flush().await.unwrap();
+    let answers = async {
+        for id in 0..1000 {
+            assert_eq!(peer.json().await["id"], id);
+        }
+    };
+    timeout(Duration::from_secs(10), answers).await.expect("an answer was dropped");
 }
 
 #[tokio::test]
