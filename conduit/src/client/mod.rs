@@ -11,7 +11,7 @@
 //! | `served.rs` | the methods that the server may call |
 //! | `stream.rs` | an event as a stream |
 //! | `link.rs`, `ending.rs` | what the handles and the task share, and how a connection ends |
-//! | `supervise.rs`, `dial.rs`, `backoff.rs`, `session.rs` | the task: connections, one after the other |
+//! | `supervise.rs`, `dial.rs`, `backoff.rs`, `session.rs`, `half.rs` | the task: connections, one after the other |
 //! | `raw.rs` | a connection without JSON-RPC |
 //! | `transport.rs` | the WebSocket beneath |
 
@@ -23,6 +23,7 @@ mod credentials;
 mod dial;
 mod ending;
 mod exchange;
+mod half;
 mod handler;
 mod handlers;
 mod hooks;

@@ -1,6 +1,12 @@
 //! One connection: what is read from it, and what is written to it.
 
-use std::{collections::VecDeque, convert::Infallible, future::pending, time::Duration};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    future::{pending, poll_fn},
+    sync::Mutex,
+    time::Duration,
+};
 
 use futures_util::{Sink, SinkExt, Stream, StreamExt, poll};
 use tokio::sync::mpsc;
@@ -8,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ending::Ending,
+    half::Half,
     incoming::Incoming,
     link::{Outgoing, QUEUE, Route, Shared},
     supervise::Course,
@@ -51,7 +58,8 @@ pub(super) async fn run(
     incoming: Incoming,
     context: Context<'_>,
 ) -> Past {
-    let (sink, stream) = transport.split();
+    let transport = Mutex::new(transport);
+    let (sink, stream) = (Half(&transport), Half(&transport));
     let session = Session { closing: context.shared.closing.child_token(), context };
     let mut reader = Reader { incoming, was_of_use: false };
     // The branches take turns in going first: under a flood each of them could use up the task's budget.
@@ -142,29 +150,44 @@ impl Session<'_> {
     }
 
     async fn write_all(&self, mut sink: impl Sink<Frame, Error = Lost> + Unpin, queue: &mut Queue) -> Result<(), Lost> {
-        while let Some(first) = self.next(queue).await {
-            self.feed(&mut sink, first).await?;
+        loop {
+            // A message is taken when it can be written at once: what this connection does not take is for the next.
+            self.room(&mut sink).await?;
+            let Some(first) = self.next(queue).await else { break };
+            self.start_send(&mut sink, first)?;
             // What is ready together leaves together; the bound keeps a fast sender from putting off the flush.
             for _ in 1..QUEUE {
-                let Some(message) = queue.ready(self.context.connection) else { break };
-                self.feed(&mut sink, message).await?;
+                self.room(&mut sink).await?;
+                let Some(message) = self.ready(queue) else { break };
+                self.start_send(&mut sink, message)?;
             }
             sink.flush().await?;
         }
         sink.send(Frame::Close(Close::normal())).await
     }
 
-    /// The next message; `None` when the queue is empty and the connection is to close.
+    async fn room(&self, sink: &mut (impl Sink<Frame, Error = Lost> + Unpin)) -> Result<(), Lost> {
+        poll_fn(|cx| sink.poll_ready_unpin(cx)).await
+    }
+
+    /// A message that can be written now. When the client goes on, a connection that closes leaves them to the next.
+    fn ready(&self, queue: &mut Queue) -> Option<Outgoing> {
+        let leaves = self.closing.is_cancelled() && !self.context.shared.closing.is_cancelled();
+        if leaves { None } else { queue.ready(self.context.connection) }
+    }
+
+    /// The next message; `None` when the connection is to close, and of the queue nothing is for it any more.
     async fn next(&self, queue: &mut Queue) -> Option<Outgoing> {
         let connection = self.context.connection;
         loop {
-            if let Some(message) = queue.ready(connection) {
+            if let Some(message) = self.ready(queue) {
                 return Some(message);
             }
             let message = tokio::select! {
                 biased;
+                // What came just before still goes out, if this is the end of the client.
+                () = self.closing.cancelled() => return self.ready(queue),
                 message = queue.messages.recv() => message?,
-                () = self.closing.cancelled() => return None,
             };
             if let Some(message) = queue.sort(message, connection) {
                 return Some(message);
@@ -172,7 +195,7 @@ impl Session<'_> {
         }
     }
 
-    async fn feed(&self, sink: &mut (impl Sink<Frame, Error = Lost> + Unpin), message: Outgoing) -> Result<(), Lost> {
+    fn start_send(&self, sink: &mut (impl Sink<Frame, Error = Lost> + Unpin), message: Outgoing) -> Result<(), Lost> {
         let Outgoing { text, route, connection, slot } = message;
         let is_wanted = match route {
             Route::Calls(ids) => self.context.shared.pending.mark_sent(&ids),
@@ -181,7 +204,7 @@ impl Session<'_> {
             Route::Opened => false,
         };
         if is_wanted {
-            sink.feed(Frame::Text(text.into())).await?;
+            sink.start_send_unpin(Frame::Text(text.into()))?;
         }
         drop(slot);
         Ok(())

@@ -239,6 +239,36 @@ async fn notifications_in_the_queue_follow_the_hook_of_the_next_connection_in_or
 }
 
 #[tokio::test]
+async fn no_notification_is_lost_when_the_server_closes_while_they_are_written() {
+    let (listener, url) = listen().await;
+    let (client, mut peer) = accepted(connect(&url), &listener).await;
+    // More than sockets hold, so that the writer waits when the close comes.
+    let padding = "x".repeat(32 * 1024);
+    for number in 0..250 {
+        client.notify("note", json!({ "number": number, "padding": padding })).await.unwrap();
+    }
+    peer.close(1001, "").await;
+    let mut numbers = Vec::new();
+    while let Some(Ok(Message::Text(text))) = peer.0.next().await {
+        numbers.push(number(&text));
+    }
+    drop(peer);
+    let mut peer = Peer::accept(&listener).await;
+    let rest = async {
+        while numbers.len() < 250 {
+            numbers.push(number(&peer.text().await));
+        }
+    };
+    let came = tokio::time::timeout(Duration::from_secs(10), rest).await;
+    assert_eq!(numbers, (0..250).collect::<Vec<_>>());
+    came.expect("all came");
+}
+
+fn number(text: &str) -> u64 {
+    serde_json::from_str::<serde_json::Value>(text).unwrap()["params"]["number"].as_u64().unwrap()
+}
+
+#[tokio::test]
 async fn what_waits_is_limited_and_with_no_place_fails_at_once() {
     for places in [0, 2] {
         let (listener, url) = listen().await;
