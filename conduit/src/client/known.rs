@@ -1,6 +1,9 @@
 //! What a client has learned of its server, and what it refuses to send for that.
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{
+    PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    atomic::{AtomicU64, Ordering},
+};
 
 use serde_json::value::RawValue;
 
@@ -14,6 +17,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Known {
     told: RwLock<Option<Told>>,
+    /// The number of the connection that is there, 0 when there is none.
+    connection: AtomicU64,
     /// Whether calls are held against it.
     checks: bool,
 }
@@ -21,24 +26,32 @@ pub(super) struct Known {
 #[derive(Debug)]
 struct Told {
     document: OpenRpc,
-    /// Whether it was told over the connection that is there. The next one may lead to a server of another version.
-    is_current: bool,
+    /// The connection over which it was told. The next one may lead to a server of another version.
+    connection: u64,
 }
 
 impl Known {
     pub(super) fn new(checks: bool) -> Self {
-        Self { told: RwLock::default(), checks }
+        Self { told: RwLock::default(), connection: AtomicU64::new(0), checks }
     }
 
-    pub(super) fn learn(&self, document: OpenRpc) {
-        *self.write() = Some(Told { document, is_current: true });
+    /// The connection that is there, over which is told what is asked for now.
+    pub(super) fn connection(&self) -> u64 {
+        self.connection.load(Ordering::Acquire)
     }
 
-    /// The connection is lost over which it was told.
+    pub(super) fn learn(&self, document: OpenRpc, connection: u64) {
+        *self.write() = Some(Told { document, connection });
+    }
+
+    /// Another connection is there.
+    pub(super) fn up(&self, connection: u64) {
+        self.connection.store(connection, Ordering::Release);
+    }
+
+    /// The connection is lost.
     pub(super) fn doubt(&self) {
-        if let Some(told) = &mut *self.write() {
-            told.is_current = false;
-        }
+        self.connection.store(0, Ordering::Release);
     }
 
     pub(super) fn document(&self) -> Option<OpenRpc> {
@@ -47,7 +60,11 @@ impl Known {
 
     /// The document, if it is that of the server which is called now.
     fn current(&self) -> Option<OpenRpc> {
-        self.read().as_ref().filter(|told| told.is_current).map(|told| told.document.clone())
+        let connection = self.connection();
+        self.read()
+            .as_ref()
+            .filter(|told| connection != 0 && told.connection == connection)
+            .map(|told| told.document.clone())
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Option<Told>> {

@@ -349,9 +349,15 @@ impl Client {
     /// # Cancel safety
     /// Dropping the future leaves what was known before.
     pub async fn discover(&self) -> Result<OpenRpc> {
-        let document: OpenRpc = self.call(DISCOVER, ()).idempotent().await?;
-        self.known.learn(document.clone());
-        Ok(document)
+        loop {
+            let connection = self.known.connection();
+            let document: OpenRpc = self.call(DISCOVER, ()).idempotent().await?;
+            self.known.learn(document.clone(), connection);
+            // Where the connection changed meanwhile, nobody knows whether the last server told it or this one.
+            if [0, connection].contains(&self.known.connection()) {
+                return Ok(document);
+            }
+        }
     }
 
     /// Asks again for what was asked for on an earlier connection, if it was.

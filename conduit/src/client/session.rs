@@ -16,6 +16,7 @@ use super::{
     ending::Ending,
     half::Half,
     incoming::Incoming,
+    known::Known,
     link::{Outgoing, QUEUE, Route, Shared},
     supervise::Course,
     transport::{CLOSE_TIMEOUT, Close, Frame, Lost, Transport},
@@ -28,6 +29,7 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) shared: &'a Shared,
+    pub(super) known: &'a Known,
     pub(super) connection: u64,
     pub(super) course: &'a Course,
 }
@@ -87,7 +89,8 @@ struct Reader {
 impl Session<'_> {
     /// Notes how the connection ended. Only its first ending counts.
     fn lose(&self, ending: &Ending, was_of_use: bool) {
-        let Context { shared, course, .. } = self.context;
+        let Context { shared, known, course, .. } = self.context;
+        known.doubt();
         if course.ends_with(ending, was_of_use) {
             shared.end(ending)
         } else {

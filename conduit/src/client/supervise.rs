@@ -34,6 +34,7 @@ pub(super) fn start<D: Dial>(
 ) {
     let Plan { again, hooks } = plan;
     let connection = shared.up(hooks.connect.is_empty());
+    client.known.up(connection);
     let task = Task { shared, outgoing, client, hooks: Arc::new(hooks), again };
     tokio::spawn(task.run(transport, connection, Queue::new(queue)));
 }
@@ -71,7 +72,6 @@ impl<D: Dial> Task<D> {
             let start = Instant::now();
             let Past { ending, was_of_use } = self.serve(transport, connection, &mut queue, news, &course).await;
             tracing::debug!(%ending, "connection ended");
-            self.client.known.doubt();
             let farewell = self.farewell(&ending);
             course.follow(&ending);
             if let Some((_, backoff)) = &mut self.again
@@ -82,6 +82,7 @@ impl<D: Dial> Task<D> {
             let Some((next, attempt)) = self.reconnect(&ending).await else { return };
             news = News { attempt: Some(attempt), farewell };
             connection = self.shared.up(self.hooks.connect.is_empty());
+            self.client.known.up(connection);
             transport = next;
         }
     }
@@ -104,7 +105,7 @@ impl<D: Dial> Task<D> {
             queue.open(connection);
         }
         let incoming = Incoming::new(Arc::clone(&self.shared), self.outgoing.clone(), self.client.clone(), connection);
-        let context = session::Context { shared: &self.shared, connection, course };
+        let context = session::Context { shared: &self.shared, known: &self.client.known, connection, course };
         tokio::select! {
             past = session::run(transport, queue, incoming, context) => past,
             never = self.greet(news, connection) => match never {},

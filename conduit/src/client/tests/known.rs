@@ -137,3 +137,20 @@ async fn after_a_reconnect_calls_are_unchecked_until_the_server_was_asked_again(
     }
     assert!(client.call::<Value>("ad", ()).await.unwrap_err().is_unsent());
 }
+
+#[tokio::test]
+async fn what_waits_for_the_next_connection_is_not_held_against_the_document_of_the_last() {
+    let (listener, url) = listen().await;
+    let (client, mut peer) = returning(&listener, url).await;
+    peer.close(1001, "").await;
+    while client.is_connected() {
+        tokio::task::yield_now().await;
+    }
+    let (sent, ()) = tokio::join!(client.notify("new", [1]), async {
+        drop(peer);
+        let mut peer = Peer::accept(&listener).await;
+        let methods = [peer.json().await["method"].clone(), peer.json().await["method"].clone()];
+        assert!(methods.contains(&json!("new")), "{methods:?}");
+    });
+    sent.unwrap();
+}
