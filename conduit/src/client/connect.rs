@@ -251,6 +251,9 @@ impl Connect {
     /// The client that it is lent goes ahead of the others, whose messages wait until the hook has ended. The hook is
     /// dropped when the connection falls before that. Several run one after the other. A failure is logged.
     ///
+    /// A [method](Self::methods) or handler that the server calls meanwhile is lent a client of the others: where it
+    /// calls the server, that waits for the hook. A hook must not wait for what the server does only after such a call.
+    ///
     /// ```no_run
     /// # use conduit::Client;
     /// # async fn example() -> conduit::Result<()> {
