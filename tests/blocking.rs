@@ -17,7 +17,7 @@ async fn add(a: i64, b: i64) -> i64 {
 }
 
 #[rpc]
-async fn sleep() {
+async fn hang() {
     std::future::pending().await
 }
 
@@ -72,7 +72,7 @@ impl Served {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let (left, ends) = mpsc::channel();
-        let methods = methods![add, sleep, user, count, ask];
+        let methods = methods![add, hang, user, count, ask];
         let server =
             builder(methods).service(List(3)).open().on_client_disconnect(move |_: Connection, end: Disconnected| {
                 let _ = left.send(end);
@@ -112,7 +112,7 @@ fn calls_return_their_answers() {
     assert_eq!(ListClient::new(&client).len().expect("answered"), 3);
     assert_eq!(user::call(&client, 7).expect_err("nobody").decode(), Some(Refused::Unknown { id: 7 }));
     assert_eq!(ask::call(&client, 21).expect("answered"), 42);
-    let error = sleep::call(&client.with_timeout(Duration::from_millis(1))).expect_err("too slow");
+    let error = hang::call(&client.with_timeout(Duration::from_millis(1))).expect_err("too slow");
     assert!(error.is_timeout(), "{error}");
     assert!(client.listall().expect("answered").iter().any(|method| method.name == "add"));
     client.discover().expect("answered");

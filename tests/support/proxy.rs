@@ -162,6 +162,7 @@ async fn pass(
                 return End::Ended;
             }
             Kind::Stall => std::future::pending().await,
+            // The lateness is the fault itself: nothing waits here for something to come about.
             Kind::Delay(delay) => tokio::time::sleep(delay).await,
             Kind::Corrupt => rest[0] ^= 1 << (offset % 8),
         }
