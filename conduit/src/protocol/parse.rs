@@ -295,6 +295,10 @@ fn string<'a>(raw: &'a RawValue) -> Option<Cow<'a, str>> {
 
 /// How long a caller waits, or why that is no time.
 fn milliseconds(raw: &RawValue) -> Result<Option<Duration>, String> {
+    // Whole numbers are taken exactly, as where requests are scanned.
+    if let Ok(whole) = raw.get().parse() {
+        return Ok(Some(Duration::from_millis(whole)));
+    }
     match serde_json::from_str::<Option<f64>>(raw.get()) {
         Ok(None) => Ok(None),
         Ok(Some(time)) if time >= 0.0 => Ok(Some(Duration::try_from_secs_f64(time / 1e3).unwrap_or(Duration::MAX))),
