@@ -1,6 +1,6 @@
 //! What a server can do, as it tells itself.
 
-use conduit::{ArgumentDescription, ErrorCode, EventDescription, MethodDescription, OpenRpc};
+use conduit::{ArgumentDescription, ErrorCode, ErrorObject, EventDescription, MethodDescription, OpenRpc};
 use serde_json::{Value, json};
 
 use crate::{
@@ -8,6 +8,8 @@ use crate::{
     output,
     schema::Schema,
 };
+
+const NOT_FOUND: i64 = ErrorCode::MethodNotFound.code();
 
 /// The methods and events of a server, with texts that are safe to show.
 #[derive(Debug)]
@@ -40,6 +42,11 @@ impl Api {
         methods
     }
 
+    /// How long the server lets a method run, in seconds.
+    pub(crate) fn timeout(&self, method: &str) -> Option<f64> {
+        self.0.method(method)?.timeout
+    }
+
     pub(crate) fn events(&self) -> &[EventDescription] {
         self.0.events()
     }
@@ -49,14 +56,23 @@ impl Api {
         let event = || self.0.event(name).map(Entry::Event);
         match self.0.method(name).map(Entry::Method).or_else(event) {
             Some(entry) => Ok(entry),
-            None => Err(self.refusal(name).unwrap_or_else(|| Failure::refused(format!("`{name}` is not described")))),
+            None => Err(self
+                .refusal(name, "method or event")
+                .unwrap_or_else(|| Failure::refused(format!("`{name}` is not described")))),
         }
     }
 
-    /// Why there is nothing of this name to call or to send, if there is not.
-    pub(crate) fn refusal(&self, name: &str) -> Option<Failure> {
-        let refusal = self.0.check(name, &()).err()?;
-        (refusal.code() == ErrorCode::MethodNotFound.code()).then(|| conduit::Error::from(refusal).into())
+    /// Why there is nothing of this name to call or to send, if there is not. `noun` is what it was taken for.
+    pub(crate) fn refusal(&self, name: &str, noun: &str) -> Option<Failure> {
+        let refusal = self.0.check(name, &()).err().filter(|refusal| refusal.code() == NOT_FOUND)?;
+        let message = refusal.message();
+        let message = message.strip_prefix("method").map_or(message.to_owned(), |rest| format!("{noun}{rest}"));
+        let failure = |message| Failure::from(conduit::Error::from(ErrorObject::new(NOT_FOUND, message)));
+        // Where nothing like it is found, what to do is told in words of the command line.
+        Some(match message.strip_suffix("; `listall` lists what there is") {
+            Some(message) => failure(message.to_owned()).help("`conduit list` lists what there is"),
+            None => failure(message),
+        })
     }
 
     /// The schema of what a method, else an event, takes; unknown where there is neither.

@@ -3,18 +3,21 @@
 use std::{path::PathBuf, sync::LazyLock, time::Duration};
 
 use anstream::ColorChoice;
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum, ValueHint,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
 use crate::{address::Address, exit};
 
 /// List, call, listen to, measure and serve JSON-RPC 2.0 over WebSocket
 #[derive(Debug, Parser)]
-#[command(name = "conduit", version, after_help = AFTER_HELP.as_str(), disable_help_subcommand = true)]
+#[command(name = "conduit", version, after_help = AFTER_HELP.as_str())]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Write results, and errors, as one line of JSON each
+    /// Write results, and on standard error all else, as one line of JSON each
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) json: bool,
 
@@ -26,7 +29,7 @@ pub(crate) struct Cli {
 static AFTER_HELP: LazyLock<String> = LazyLock::new(|| {
     format!(
         "\
-A URL is ws://HOST:PORT, wss://HOST, http://, https://, just HOST:PORT, or :PORT on this machine.
+A URL is ws://HOST:PORT, wss://HOST, http://, https://, just HOST:PORT, or :PORT on this machine; a path may follow.
 
 Examples:
   conduit serve
@@ -168,7 +171,7 @@ pub(crate) struct Repl {
     pub(crate) server: Server,
 
     /// The file of the history, in place of the usual one
-    #[arg(long, env = "CONDUIT_HISTORY", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, env = "CONDUIT_HISTORY", hide_env_values = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) history: Option<PathBuf>,
 }
 
@@ -331,9 +334,20 @@ fn at_least_one(text: &str) -> Result<usize, String> {
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
-    match text.split_once(':') {
-        Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
-        None => Err("wanted `name: value`".into()),
+    let (name, value) = text.split_once(':').ok_or("wanted `name: value`")?;
+    let (name, value) = (name.trim(), value.trim());
+    http::HeaderName::try_from(name).map_err(|_| format!("`{name}` can't be the name of a header"))?;
+    http::HeaderValue::try_from(value).map_err(|_| "the value holds a character that a header can't")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Says how arguments of a method are written where they look like options.
+pub(crate) fn explain(error: &mut clap::Error) {
+    let takes_arguments = error.get(ContextKind::Usage).is_some_and(|usage| usage.to_string().contains("[ARGUMENT]"));
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return };
+    if error.kind() == ErrorKind::UnknownArgument && takes_arguments && option.starts_with("--") {
+        let tip = format!("an argument of the method is written '{}=VALUE'", option.trim_start_matches('-'));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What went wrong, as a person or a script reads it.
 
-use std::{error::Error, io};
+use std::io;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use conduit::{ErrorCode, ErrorKind, ErrorObject};
@@ -46,6 +46,12 @@ impl Failure {
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.0.help = Some(help.into());
+        self
+    }
+
+    /// Another help, where there is one.
+    pub(crate) fn other_help(mut self, help: impl Into<String>) -> Self {
+        self.0.help = self.0.help.map(|_| help.into());
         self
     }
 
@@ -132,28 +138,10 @@ impl From<conduit::Error> for Failure {
         };
         let mut failure = Self::new(Exit::of(&error), output::safe(&message));
         failure.0.object = error.object().cloned();
-        match error.kind() {
-            ErrorKind::Connect => match connect_help(&error) {
-                Some(help) => failure.help(help),
-                None => failure,
-            },
-            ErrorKind::Timeout => failure.help("`--timeout 5m` waits longer"),
-            _ => failure,
+        if error.kind() == ErrorKind::Timeout {
+            return failure.help(WAIT_LONGER);
         }
-    }
-}
-
-/// What to do about a connection that does not come about, where that can be told.
-fn connect_help(error: &conduit::Error) -> Option<&'static str> {
-    let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    match io.map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => {
-            Some("is a server there? `conduit serve` starts one to try things against")
-        }
-        _ if error.to_string().contains("certificate") => {
-            Some("`--root-certificate FILE` trusts what a root of your own has signed")
-        }
-        _ => None,
+        failure
     }
 }
 
@@ -166,6 +154,9 @@ impl From<io::Error> for Failure {
         }
     }
 }
+
+/// What to do about an answer that did not come in time.
+pub(crate) const WAIT_LONGER: &str = "`--timeout 5m` waits longer";
 
 /// What is worth knowing and no failure, as compilers say it.
 pub(crate) fn warning(message: &str) -> String {

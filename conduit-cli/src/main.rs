@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `args.rs`, `address.rs` | the command line |
 //! | `commands/` | a file for each subcommand |
-//! | `session.rs`, `token.rs` | the connection: login, discovery, calls |
+//! | `session.rs`, `token.rs`, `reach.rs` | the connection: login, discovery, calls, and why there is none |
 //! | `api.rs`, `schema.rs` | what the server tells of itself |
 //! | `arguments/` | `name=value` as JSON |
 //! | `faults.rs`, `place.rs` | what is wrong with arguments, and where |
@@ -25,6 +25,7 @@ mod news;
 mod output;
 mod place;
 mod pretty;
+mod reach;
 mod schema;
 mod session;
 mod token;
@@ -36,7 +37,7 @@ use clap::Parser;
 use crate::{args::Cli, exit::Exit, failure::Failure, output::Output};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| wrong(error));
     output::set_colors(cli.color.into());
     let exit = match run(cli.command, Output { json: cli.json }) {
         Ok(()) => Exit::Done,
@@ -46,6 +47,21 @@ fn main() -> ExitCode {
         }
     };
     exit.into()
+}
+
+/// Ends the program with what is wrong with the command line, or with its help.
+fn wrong(mut error: clap::Error) -> ! {
+    args::explain(&mut error);
+    // Whether it was asked for is only known once a command line is right.
+    let as_json = std::env::args_os().any(|word| word == "--json");
+    if !as_json || !error.use_stderr() {
+        error.exit();
+    }
+    let text = error.to_string();
+    let message = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+    let message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    Failure::usage(message).report(true);
+    std::process::exit(Exit::Usage as i32)
 }
 
 fn run(command: args::Command, output: Output) -> failure::Result {

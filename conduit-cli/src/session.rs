@@ -10,7 +10,7 @@ use crate::{
     exit::Exit,
     failure::{self, Failure, Result},
     faults::Faults,
-    output, token,
+    output, reach, token,
 };
 
 /// A client that is logged in where it has to be.
@@ -45,6 +45,8 @@ impl Session {
         settings: impl Fn(Connect) -> Connect,
     ) -> Result<Self> {
         let mut server = server.clone();
+        // A variable of the environment that is empty is none.
+        server.connection.token.take_if(|token| token.is_empty());
         let mut attempts = if server.connection.token.is_none() && output::is_interactive() { ATTEMPTS } else { 0 };
         loop {
             let failure = match attempt(&server, &settings).await {
@@ -82,10 +84,11 @@ impl Session {
         }
     }
 
-    /// Fails where the server is known to have neither a method nor an event of this name.
-    pub(crate) fn check_name(&self, name: &str) -> Result {
+    /// Fails where the server is known to have neither a method nor an event of this name. `noun` is what it was taken
+    /// for.
+    pub(crate) fn check_name(&self, name: &str, noun: &str) -> Result {
         match self.client.discovered() {
-            Some(_) => self.api.refusal(name).map_or(Ok(()), Err),
+            Some(_) => self.api.refusal(name, noun).map_or(Ok(()), Err),
             None => Ok(()),
         }
     }
@@ -113,7 +116,19 @@ impl Session {
                 failure.help(format!("`conduit describe {} {name}` shows what it takes", self.server.url))
             }
             Some(ErrorCode::Unauthorized) => no_token(failure),
+            Some(ErrorCode::Timeout) => failure.help(self.time_limit(name)),
             _ => failure,
+        }
+    }
+
+    /// Whose limit a call was given up at: the method's, which nobody can put off, or the caller's.
+    fn time_limit(&self, name: &str) -> String {
+        let own = self.server.connection.timeout.map(|timeout| timeout.as_secs_f64());
+        match self.api.timeout(name) {
+            Some(limit) if own.is_none_or(|own| limit <= own) => {
+                format!("the server gives `{name}` up after {limit} s, and --timeout can't put that off")
+            }
+            _ => failure::WAIT_LONGER.into(),
         }
     }
 
@@ -138,10 +153,11 @@ struct Refusal {
 }
 
 async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Result<Session, Refusal> {
-    let client = settings(connect(server)).await.map_err(|error| {
-        let is_login = error.kind() == ErrorKind::Unauthorized;
-        let refused = login_refused(&error, server);
-        Refusal { failure: if is_login { refused } else { error.into() }, client: None }
+    let refusal = |failure| Refusal { failure, client: None };
+    reach::check(server).map_err(refusal)?;
+    let client = settings(connect(server)).await.map_err(|error| match error.kind() {
+        ErrorKind::Unauthorized => refusal(login_refused(&error, server)),
+        _ => refusal(reach::failure(error, server)),
     })?;
     match client.discover().await {
         Ok(document) => Ok(Session { client, api: Api::new(&document), server: server.clone() }),
@@ -150,6 +166,11 @@ async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Resu
             anstream::eprintln!("{}", failure::warning(&warning));
             Ok(Session::unseen(client, server))
         }
+        Err(error) if error.kind() == ErrorKind::Timeout => {
+            let message = format!("{} did not answer `rpc.discover` in time", server.url);
+            let help = format!("does it speak JSON-RPC? {}", failure::WAIT_LONGER);
+            Err(refusal(Failure::new(Exit::Timeout, message).help(help)))
+        }
         Err(error) => match error.code().and_then(ErrorCode::from_code) {
             // A server of another kind.
             Some(ErrorCode::MethodNotFound) => Ok(Session::unseen(client, server)),
@@ -157,7 +178,7 @@ async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Resu
                 let failure = no_token(Failure::new(Exit::Login, format!("{} wants a login", server.url)));
                 Err(Refusal { failure, client: Some(client) })
             }
-            _ => Err(Refusal { failure: error.into(), client: None }),
+            _ => Err(refusal(error.into())),
         },
     }
 }

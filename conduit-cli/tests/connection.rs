@@ -3,7 +3,10 @@
 use conduit::RunningServer;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt, net::TcpListener};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Running, builder, finish, program, run, serve, start};
@@ -111,12 +114,40 @@ async fn a_public_method_needs_no_login() {
 
 #[tokio::test]
 async fn a_url_that_is_none_is_refused_before_anything_is_done() {
-    for (url, why) in [("ftp://a", "the scheme is `ftp`"), ("ws://", "wanted a host"), ("a b", "no spaces")] {
+    let cases = [
+        ("", "wanted a host"),
+        ("ftp://a", "the scheme is `ftp`; wanted ws, wss, http or https"),
+        ("ws://", "wanted a host, such as ws://127.0.0.1:8080"),
+        ("http://", "wanted a host"),
+        ("https://", "wanted a host"),
+        ("http:localhost:8080", "wanted http://localhost:8080"),
+        ("a b", "no spaces"),
+        ("8080", "a port of this machine is `:8080`"),
+        (":99999", "`99999` is no port: wanted 1 to 65535"),
+        ("localhost:http", "`http` is no port"),
+        ("::1", "as in [::1]:8080"),
+        ("ws://me:hunter2@127.0.0.1", "give a token with --token"),
+    ];
+    for (url, why) in cases {
         let done = run(&["list", url]).await;
-        assert!(done.failed(2).contains(why), "{done:?}");
+        assert!(done.failed(2).contains(why), "{url}: {done:?}");
     }
-    let done = run(&["list", "ws://me:hunter2@127.0.0.1"]).await;
-    assert!(done.failed(2).contains("give a token with --token"), "{done:?}");
+}
+
+#[tokio::test]
+async fn what_no_connection_can_be_made_with_is_refused_and_no_token_repeated() {
+    let cases: [(&[&str], &str); 5] = [
+        (&["--token", "hünter2"], "the token can't be sent: it must be visible ASCII characters"),
+        (&["--header", "a b: c"], "`a b` can't be the name of a header"),
+        (&["--header", "a: \u{1}"], "the value holds a character that a header can't"),
+        (&["--root-certificate", "x.pem"], "--root-certificate is of use with wss:// alone"),
+        (&["wss://localhost", "--root-certificate", "/no/such.pem"], "can't read the file `/no/such.pem`"),
+    ];
+    for (words, why) in cases {
+        let url: &[&str] = if words[0].starts_with("wss") { &[] } else { &["127.0.0.1:1"] };
+        let done = run(&[&["list"], url, words].concat()).await;
+        assert!(done.failed(2).contains(why) && !done.stderr.contains("nter2"), "{done:?}");
+    }
 }
 
 #[tokio::test]
@@ -126,6 +157,9 @@ async fn a_call_without_an_answer_ends_when_its_time_is_up() {
     let stderr = done.failed(6);
     assert!(stderr.contains("`hang`") && stderr.contains("50ms"), "{stderr}");
     assert!(stderr.contains("help: `--timeout 5m` waits longer"), "{stderr}");
+    let done = run(&["call", &server.address().to_string(), "impatient"]).await;
+    let stderr = done.failed(6);
+    assert!(stderr.contains("help: the server gives `impatient` up after 0.05 s"), "{stderr}");
 }
 
 #[tokio::test]
@@ -149,17 +183,57 @@ async fn an_output_that_is_full_is_told() {
     assert!(stderr.starts_with("error: the output can't be written: No space left"), "{stderr}");
 }
 
-#[tokio::test]
-async fn what_is_no_websocket_is_told() {
+/// A server that answers whatever comes first with this text, and nothing more.
+async fn answering(text: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     tokio::spawn(async move {
-        let (mut stream, _) = listener.accept().await.expect("a client");
-        stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\nnone").await.expect("sent");
-        stream.shutdown().await.expect("closed");
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let _ = stream.write_all(text.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
     });
-    let done = run(&["list", &address]).await;
-    assert!(done.failed(3).contains("404 Not Found") && !done.stderr.contains("help:"), "{done:?}");
+    address
+}
+
+#[tokio::test]
+async fn what_is_no_websocket_is_told_with_what_may_be_meant() {
+    let cases = [
+        ("HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\n\r\nnone", "404 Not Found", "is the path right?"),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi", "200 OK", "something is there that is no WebSocket"),
+        ("HTTP/1.1 301 Moved\r\nlocation: /x\r\ncontent-length: 0\r\n\r\n", "301", "it sends elsewhere"),
+        ("SSH-2.0-OpenSSH\r\n", "is no WebSocket", "if it speaks TLS, it is wss://127.0.0.1:"),
+    ];
+    for (text, seen, help) in cases {
+        let done = run(&["list", &answering(text).await]).await;
+        let stderr = done.failed(3);
+        assert!(stderr.contains(seen) && stderr.contains("help: ") && stderr.contains(help), "{stderr}");
+    }
+    let plain = run(&["list", &format!("wss://{}", answering("HTTP/1.1 200 OK\r\n\r\n").await)]).await;
+    assert!(plain.failed(3).contains("help: without TLS it is ws://127.0.0.1:"), "{plain:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up_when_its_time_is_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let done = run(&["list", &address, "--connect-timeout", "50ms"]).await;
+    assert!(done.failed(3).contains("help: `--connect-timeout 1m` waits longer"), "{done:?}");
+    tokio::spawn(async move {
+        let mut sockets = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            if let Ok(socket) = tokio_tungstenite::accept_async(stream).await {
+                sockets.push(socket);
+            }
+        }
+    });
+    let done = run(&["list", &address, "--timeout", "50ms"]).await;
+    assert!(
+        done.failed(6).contains("did not answer `rpc.discover` in time\nhelp: does it speak JSON-RPC?"),
+        "{done:?}"
+    );
 }
 
 #[cfg(unix)]
@@ -187,6 +261,8 @@ async fn tls_is_there_and_trusts_a_root_that_is_given() {
     assert_eq!(done.ok(), "\"pong\"\n");
     let done = run(&["call", &url, "ping"]).await;
     assert!(done.failed(3).starts_with("error: can't connect to wss://localhost"), "{done:?}");
-    assert!(done.stderr.contains("help: `--root-certificate FILE` trusts"), "{done:?}");
+    assert!(done.stderr.contains("with `--root-certificate FILE`"), "{done:?}");
+    let done = run(&["call", &url, "ping", "--root-certificate", &file("key.pem")]).await;
+    assert!(done.failed(2).contains("holds no certificate"), "{done:?}");
     std::fs::remove_dir_all(&directory).expect("gone");
 }

@@ -29,7 +29,8 @@ async fn an_event_that_can_not_be_handled_is_a_failure_also_without_ack() {
         done.failed(5).contains(" | chat '{\"text\": 5}'\n |                ^ expected a string, got 5"),
         "{done:?}"
     );
-    assert!(run(&["send", &url, "chta", "1"]).await.failed(5).contains("did you mean `chat`?"));
+    let unknown = run(&["send", &url, "chta", "1"]).await;
+    assert_eq!(unknown.failed(5), "error: event `chta` not found; did you mean `chat`?\n");
     assert!(run(&["send", &url, "chat", "hello"]).await.failed(2).contains("expected JSON, or name=value, got hello"));
 }
 

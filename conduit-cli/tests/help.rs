@@ -1,5 +1,7 @@
 //! What `--help` says, and what a wrong command line is answered with.
 
+use serde_json::json;
+
 use crate::support::run;
 
 const COMMANDS: [&str; 11] =
@@ -30,11 +32,12 @@ async fn each_command_has_a_help_that_fits_a_terminal() {
 
 #[tokio::test]
 async fn a_wrong_command_line_is_told_with_what_was_meant() {
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 7] = [
         (&["descrbe"], "'describe'"),
         (&["call", ":1"], "<METHOD>"),
         (&["list"], "<URL>"),
         (&["list", ":1", "--tokn", "x"], "a similar argument exists: '--token'"),
+        (&["call", ":1", "add", "--a", "2"], "tip: an argument of the method is written 'a=VALUE'"),
         (&["list", ":1", "--timeout", "soon"], "write 500ms, 30s or 5m"),
         (&["list", ":1", "--header", "x"], "wanted `name: value`"),
     ];
@@ -42,6 +45,19 @@ async fn a_wrong_command_line_is_told_with_what_was_meant() {
         let done = run(words).await;
         assert!(done.failed(2).contains(expected), "{done:?}");
     }
+}
+
+#[tokio::test]
+async fn scripts_learn_of_a_wrong_command_line_as_of_other_errors() {
+    let error = run(&["list", "--json"]).await.error();
+    assert_eq!((&error["kind"], &error["exit"]), (&json!("usage"), &json!(2)));
+    assert_eq!(error["message"], "the following required arguments were not provided: <URL>");
+    assert!(run(&["list", "--json", "--help"]).await.ok().contains("Usage: conduit list"));
+}
+
+#[tokio::test]
+async fn help_is_a_command_too() {
+    assert_eq!(run(&["help", "call"]).await.ok(), run(&["call", "--help"]).await.ok());
 }
 
 #[tokio::test]

@@ -55,6 +55,8 @@ async fn others_are_let_in_with_a_token_alone() {
     let done = run(&["serve", "--host", "0.0.0.0", "--port", "0"]).await;
     assert!(done.failed(2).contains("others can reach the address `0.0.0.0`, and no token is given"), "{done:?}");
     demo(&["--host", "0.0.0.0", "--token", "t"]).await;
+    // It may be a variable that somebody believes to be set.
+    assert!(run(&["serve", "--port", "0", "--token", ""]).await.failed(2).contains("the token is empty"));
 }
 
 #[tokio::test]

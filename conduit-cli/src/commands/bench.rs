@@ -20,6 +20,7 @@ use crate::{
     failure::{Failure, Result},
     interrupts::Interrupts,
     output::{self, Output},
+    reach,
     session::{self, Login, Session},
 };
 
@@ -46,7 +47,7 @@ pub(crate) async fn run(args: Bench, output: Output, mut interrupts: Interrupts)
 /// Connects, and calls once: what can't be called at all is told as `conduit call` does.
 async fn prepare(args: &Bench) -> Result<(Session, Load)> {
     let session = Session::open(&args.server, Login::Optional).await?;
-    session.check_name(&args.method)?;
+    session.check_name(&args.method, "method")?;
     let arguments = Arguments::read(&args.method, &args.arguments, session.api.params(&args.method))?;
     session.call(&args.method, &arguments).await?;
     let load = load(args, &session, arguments.params).await?;
@@ -56,7 +57,8 @@ async fn prepare(args: &Bench) -> Result<(Session, Load)> {
 /// The connections to measure with, which check nothing before they send it.
 async fn load(args: &Bench, session: &Session, params: Option<Box<RawValue>>) -> Result<Load> {
     let connects = (0..args.connections).map(|_| session::connect(&session.server).into_future());
-    let clients = stream::iter(connects).buffered(CONNECTING).try_collect().await.map_err(Failure::from)?;
+    let clients = stream::iter(connects).buffered(CONNECTING).try_collect().await;
+    let clients = clients.map_err(|error| reach::failure(error, &session.server))?;
     let until = match args.count {
         Some(count) => Until::Count(count),
         None => Until::Time(args.duration),

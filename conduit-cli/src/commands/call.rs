@@ -10,7 +10,7 @@ use crate::{
 
 pub(crate) async fn run(args: Call, output: Output) -> Result {
     let session = Session::open(&args.server, Login::Optional).await?;
-    session.check_name(&args.method)?;
+    session.check_name(&args.method, "method")?;
     let arguments = Arguments::read(&args.method, &args.arguments, session.api.params(&args.method))?;
     let result = session.call(&args.method, &arguments).await?;
     output.raw(&result)?;

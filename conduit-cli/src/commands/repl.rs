@@ -9,7 +9,7 @@ mod words;
 
 use std::io::{self, IsTerminal};
 
-use conduit::Connect;
+use conduit::{Connect, ErrorCode};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use self::{
@@ -132,17 +132,20 @@ async fn run_line(
         Command::Quit => return Ok(Next::End),
         Command::Help => output::text(command::HELP)?,
         Command::List => output::text(&list::text(api))?,
-        Command::Describe(name) => output::text(&describe::text(api.entry(&name)?, &session.server.url))?,
+        Command::Describe(name) => {
+            let entry = api.entry(&name).map_err(|failure| in_shell(failure, &name))?;
+            output::text(&describe::text(entry, &session.server.url))?;
+        }
         Command::Listen(events) => output.inform(hearing.hear(events)),
         Command::Ignore(events) => output.inform(hearing.ignore(&events)),
         Command::Send(event, words) => {
-            session.check_name(&event)?;
+            session.check_name(&event, "event").map_err(|failure| in_shell(failure, &event))?;
             let payload = Arguments::read_payload(&event, &words, api.payload(&event))?;
             let ack = send::acknowledged(session, &event, payload).await;
             output.raw(&ack.map_err(|failure| in_shell(failure, &event))?)?;
         }
         Command::Call(method, words) => {
-            session.check_name(&method)?;
+            session.check_name(&method, "method").map_err(|failure| in_shell(failure, &method))?;
             let arguments = Arguments::read(&method, &words, api.params(&method))?;
             let result = session.call(&method, &arguments).await;
             output.raw(&result.map_err(|failure| in_shell(failure, &method))?)?;
@@ -153,8 +156,10 @@ async fn run_line(
 
 /// A failure with the help of a shell.
 fn in_shell(failure: Failure, name: &str) -> Failure {
-    match failure.exit() {
-        Exit::Refused => failure.help(format!("`:describe {name}` shows what it takes")),
+    let code = failure.object().and_then(|object| ErrorCode::from_code(object.code()));
+    match code {
+        Some(ErrorCode::MethodNotFound) => failure.other_help("`:list` lists what there is"),
+        Some(ErrorCode::InvalidParams) => failure.help(format!("`:describe {name}` shows what it takes")),
         _ => failure,
     }
 }

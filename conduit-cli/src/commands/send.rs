@@ -29,7 +29,7 @@ pub(crate) async fn run(args: Send, output: Output) -> Result {
         })
     })
     .await?;
-    session.check_name(&args.event)?;
+    session.check_name(&args.event, "event")?;
     let arguments = Arguments::read_payload(&args.event, &args.payload, session.api.payload(&args.event))?;
     match args.no_ack {
         true => send(&session, &args.event, arguments, &failed).await?,

@@ -37,6 +37,7 @@ pub(crate) async fn run(args: Serve, output: Output) -> Result {
 fn with_token(builder: ServerBuilder, token: Option<String>, host: &str) -> Result<ServerBuilder> {
     let is_local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     match token {
+        Some(token) if token.is_empty() => Err(Failure::usage("the token is empty").help("leave it out for no login")),
         Some(token) => Ok(builder.password(token)),
         None if is_local => Ok(builder.open()),
         None => Err(Failure::usage(format!("others can reach the address `{host}`, and no token is given"))

@@ -90,6 +90,12 @@ async fn hang() {
     std::future::pending().await
 }
 
+/// Never answer, and be given up by the server.
+#[rpc(timeout = "50ms")]
+async fn impatient() {
+    std::future::pending().await
+}
+
 /// End the connection.
 #[rpc]
 async fn leave(client: &Connection) {
@@ -149,7 +155,7 @@ async fn count(client: &Connection, n: u64) {
 
 /// The settings of a server with all of this.
 pub(crate) fn builder() -> ServerBuilder {
-    let methods = methods![add, create_user, echo, ping, hang, leave, once, second, chat, count];
+    let methods = methods![add, create_user, echo, ping, hang, impatient, leave, once, second, chat, count];
     Server::builder().host("127.0.0.1").port(0).explicit().methods(methods).state(Calls::default())
 }
 
