@@ -13,6 +13,9 @@ async fn secret() -> &'static str {
     "treasure"
 }
 
+#[rpc(allow = "admin")]
+async fn reboot() {}
+
 #[rpc(public)]
 async fn motd() -> &'static str {
     "hello"
@@ -57,6 +60,36 @@ async fn before_login_only_public_methods_answer_and_the_connection_stays() {
         json!({ "server": "Server", "version": "0.0.0" })
     );
     assert_eq!(peer.result("secret", json!([])).await, "treasure");
+}
+
+#[tokio::test]
+async fn whoever_misspells_a_name_is_told_only_of_what_it_may_call() {
+    let hook = |_: Server, credentials: Credentials| async move {
+        let identity = Identity::new(credentials.token.clone());
+        Ok::<_, String>(if credentials.token == "root" { identity.with_role("admin") } else { identity })
+    };
+    let server = builder(methods![secret, motd, reboot]).login(hook).on("chat", |_: Connection, _: Value| async {});
+    let server = start(server).await;
+    let refused = |name: &str| format!("method `{name}` not found; `listall` lists what there is");
+    let meant = |name: &str, near: &str| format!("method `{name}` not found; did you mean `{near}`?");
+    let [motd, secret, chat] = [meant("modt", "motd"), meant("secrt", "secret"), meant("chta", "chat")];
+    let of_stranger = [motd.clone(), refused("secrt"), refused("chta"), refused("rebot")];
+    let of_joe = [motd.clone(), secret.clone(), chat.clone(), refused("rebot")];
+    let of_root = [motd, secret, chat, meant("rebot", "reboot")];
+    for (token, told) in [(None, of_stranger), (Some("joe"), of_joe), (Some("root"), of_root)] {
+        let mut peer = Peer::upgrade(server.address(), token).await.expect("connected");
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(bearer.as_ref().map(|bearer| ("authorization", bearer.as_str())));
+        for (name, told) in ["modt", "secrt", "chta", "rebot"].into_iter().zip(told) {
+            let error = peer.error(name, json!([])).await;
+            assert_eq!(error, json!({ "code": -32601, "message": told }), "{token:?}");
+            let body = json!({ "jsonrpc": "2.0", "method": name, "id": 1 }).to_string();
+            let (status, answer) = http(server.address(), "POST", &headers, &body).await;
+            assert_eq!(status, 200);
+            assert_eq!(serde_json::from_str::<Value>(&answer).expect("JSON")["error"], error, "{token:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -198,6 +198,11 @@ impl Connection {
         Some(Duration::from_nanos(self.0.latency.load(Ordering::Relaxed))).filter(|latency| !latency.is_zero())
     }
 
+    /// Whether the peer has logged in as far as the method asks for it.
+    fn is_let_in_to(&self, method: &MethodMeta) -> bool {
+        method.public || self.is_live()
+    }
+
     /// Whether the peer's roles let it call the method.
     fn has_role_for(&self, method: &MethodMeta) -> bool {
         let has = |role: &&str| self.identity().is_some_and(|identity| identity.has_role(role));
@@ -428,8 +433,12 @@ impl Peer for Connection {
         Some(EventFailed::text(event, error))
     }
 
+    fn may_see(&self, method: &MethodMeta) -> bool {
+        self.is_let_in_to(method) && self.has_role_for(method)
+    }
+
     fn may_call(&self, method: &MethodMeta, name: &str) -> Result<(), ErrorObject> {
-        if !method.public && !self.is_live() {
+        if !self.is_let_in_to(method) {
             let message = if self.is_logging_in() {
                 format!(
                     "login required: `{name}` came in one batch with the login, which is not done yet; call it behind the batch"

@@ -24,6 +24,7 @@ use tracing::Instrument;
 use crate::{
     context::{Call, Lend},
     in_flight::{InFlight, Slot},
+    meant::not_found,
     method::{MethodMeta, Running},
     metrics::{CallMetrics, Metrics},
     order::Turn,
@@ -43,6 +44,11 @@ pub(crate) trait Peer: Lend {
 
     /// Says why it may not call this method, or send this event, if it may not.
     fn may_call(&self, method: &MethodMeta, name: &str) -> Result<(), ErrorObject>;
+
+    /// Whether it may learn that there is this method: it is one that it may call.
+    fn may_see(&self, _: &MethodMeta) -> bool {
+        true
+    }
 
     /// Says why a further call, with so many bytes of params, may not start, if it may not.
     fn admit(&self, bytes: usize) -> Result<(), ErrorObject> {
@@ -188,10 +194,11 @@ impl Dispatcher {
 
     fn request<P: Peer + 'static>(&self, request: Request<'_>, peer: &Arc<P>, budget: &Budget) -> Entry {
         match self.registry.find(&request.method) {
-            Ok(target) => begin(target, request, peer, self.call_timeout, budget, target.metrics()),
-            Err(error) => {
+            Some(target) => begin(target, request, peer, self.call_timeout, budget, target.metrics()),
+            None => {
                 self.metrics.unknown(request.id.is_none());
-                Entry::Ended(refusal(request.id.as_ref(), &error))
+                let names = self.registry.names(|method| peer.may_see(method));
+                Entry::Ended(refusal(request.id.as_ref(), &not_found(&request.method, names)))
             }
         }
     }

@@ -8,7 +8,7 @@ const LOOKED_THROUGH: usize = 500;
 /// How much of the name is repeated, in characters.
 const SHOWN: usize = 100;
 
-/// The error of a call of a name that is not among `known`.
+/// The error of a call of a name that there is not. `known` are the names that the caller may learn of.
 #[cold]
 pub(crate) fn not_found<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> ErrorObject {
     let shown: String = name.chars().take(SHOWN).collect();

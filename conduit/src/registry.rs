@@ -13,7 +13,6 @@ use serde_json::Value;
 
 use crate::{
     context::Call,
-    meant,
     method::{MethodDescriptor, MethodMeta, Running},
     metrics::{CallMetrics, Kind},
     panics::panicked,
@@ -190,14 +189,12 @@ impl Registry {
         self.events.iter().flat_map(|(&event, handlers)| handlers.iter().map(move |handler| (event, handler)))
     }
 
-    /// What a request names.
-    pub(crate) fn find(&self, name: &str) -> Result<Target<'_>, ErrorObject> {
-        if let Some(method) = self.methods.get(name) {
-            return Ok(Target::Method(method));
-        }
-        match self.events.get(name).or_else(|| self.events.get(FALLBACK)) {
-            Some(handlers) => Ok(Target::Event(handlers)),
-            None => Err(meant::not_found(name, self.open_names())),
+    /// What a request names, if there is such a thing.
+    pub(crate) fn find(&self, name: &str) -> Option<Target<'_>> {
+        let event = || self.events.get(name).or_else(|| self.events.get(FALLBACK));
+        match self.methods.get(name) {
+            Some(method) => Some(Target::Method(method)),
+            None => event().map(|handlers| Target::Event(handlers)),
         }
     }
 
@@ -206,16 +203,11 @@ impl Registry {
         !self.methods.contains_key(name) && (self.events.contains_key(name) || self.events.contains_key(FALLBACK))
     }
 
-    /// The names that are told to whoever misspells one: those of methods for some roles are not.
-    fn open_names(&self) -> impl Iterator<Item = &str> {
-        let open = |registered: &Registered| registered.descriptor.meta.allow.is_empty();
-        let methods = self.methods.iter().filter(move |(_, method)| open(method)).map(|(&name, _)| name);
-        let events = self
-            .events
-            .iter()
-            .filter(move |(_, handlers)| handlers.iter().all(|handler| open(handler)))
-            .map(|(&name, _)| name);
-        methods.chain(events)
+    /// The names of the methods and events that `may_see` lets somebody see: of an event, all its handlers.
+    pub(crate) fn names(&self, may_see: impl Fn(&MethodMeta) -> bool) -> impl Iterator<Item = &str> {
+        let methods = self.methods.iter().map(|(&name, method)| (name, Target::Method(method)));
+        let events = self.events.iter().map(|(&name, handlers)| (name, Target::Event(handlers)));
+        methods.chain(events).filter(move |(_, target)| target.metas().all(&may_see)).map(|(name, _)| name)
     }
 
     /// The roles that methods and handlers ask for, sorted.
