@@ -1,5 +1,7 @@
-//! How a server is described, and everything that `build()` refuses. The limits and times are in `settings.rs`.
+//! How a server is described: what it serves, and to whom. The limits and times are in `settings.rs`.
 
+mod build;
+mod hooks;
 mod settings;
 
 use std::{
@@ -10,30 +12,20 @@ use std::{
 
 use futures_util::FutureExt;
 
+use self::build::is_always_there;
 use crate::{
-    builtin,
-    close::Disconnected,
     config::{Password, ServerConfig},
-    connection::Connection,
-    context::{Call, State},
-    discovery::Discovery,
-    dispatch::Dispatcher,
-    error::{Error, ErrorKind, Result},
+    context::State,
     event_handler::{self, EventHandler},
     events::{Event, EventNames},
     hook::HookDescriptor,
     hook_result::{HookResult, hook},
     identity::{Credentials, Identity},
     lifecycle::Hooks,
-    login::{Auth, LoginHook},
-    macro_support::{HookRegistration, Registration},
+    login::LoginHook,
     method::{MethodDescriptor, Service},
-    metrics::Metrics,
-    protocol::Limits,
     raw::{self, Route},
-    registry::Registry,
-    server::{Parts, Server, States},
-    transport::Tls,
+    server::{Server, States},
 };
 
 /// Describes a server: its methods, their state, its settings. Made by [`Server::builder`].
@@ -174,79 +166,6 @@ impl ServerBuilder {
         self
     }
 
-    /// Runs when the server is bound and knows its address, before it takes connections. A failure aborts the
-    /// start.
-    ///
-    /// A server that is nested by its router runs it before its first request. There a failure refuses the requests that
-    /// wait for it with status 503, and the next one tries again, from the hook that failed on: those before it have run.
-    /// A client that goes away does not cut a hook short.
-    pub fn on_startup<F, Fut>(mut self, function: F) -> Self
-    where
-        F: Fn(Server) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: HookResult> + Send + 'static,
-    {
-        self.hooks.startup.push(hook(function));
-        self
-    }
-
-    /// Runs when a client has logged in, before its first call is served. A failure refuses the client: its
-    /// connection closes with 4003 and the failure's text; calls that still run have a quarter of a second to end.
-    ///
-    /// What the hook sends arrives; what it asks by [`Connection::call`] is not answered before it has ended. A broadcast
-    /// to all passes the client over until then; one to a room that the hook put it in, or to its number, does not.
-    pub fn on_client_connect<F, Fut>(mut self, function: F) -> Self
-    where
-        F: Fn(Connection) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: HookResult> + Send + 'static,
-    {
-        self.hooks.connect.push(hook(function));
-        self
-    }
-
-    /// Runs once for each client that all connect hooks let in, when its connection has ended, whatever ended it.
-    /// The client is in its rooms until it has run.
-    ///
-    /// It does not run for a client that was refused. Where several connect hooks are given and a later one refuses, what
-    /// those before it took, such as a name, is theirs to give back: keep it in
-    /// [`set_data`](Connection::set_data) as a value that gives it back when it is dropped, or let the hook that may
-    /// refuse come first.
-    pub fn on_client_disconnect<F, Fut>(mut self, function: F) -> Self
-    where
-        F: Fn(Connection, Disconnected) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: HookResult> + Send + 'static,
-    {
-        self.hooks.disconnect.push(hook(move |(client, end)| function(client, end)));
-        self
-    }
-
-    /// Runs when the server stops, while clients are still there: what it broadcasts reaches them.
-    pub fn on_shutdown<F, Fut>(mut self, function: F) -> Self
-    where
-        F: Fn(Server) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: HookResult> + Send + 'static,
-    {
-        self.hooks.shutdown.push(hook(function));
-        self
-    }
-
-    /// Adds hooks that are functions by hand: `.hooks(conduit::hooks![migrate, welcome])`.
-    ///
-    /// [`#[on_startup]`](macro@crate::on_startup) and its like make a function a hook. They and closures run in the
-    /// order in which they were given. One that is given twice runs once.
-    pub fn hooks(mut self, hooks: impl IntoIterator<Item = HookDescriptor>) -> Self {
-        for hook in hooks {
-            self.add_hook(hook);
-        }
-        self
-    }
-
-    fn add_hook(&mut self, hook: HookDescriptor) {
-        if !self.hook_functions.iter().any(|other| other.is_same(&hook)) {
-            self.hooks.add(&hook);
-            self.hook_functions.push(hook);
-        }
-    }
-
     /// Leaves the methods, handlers and hooks out that are linked into the program: only those given by hand are there.
     pub fn explicit(mut self) -> Self {
         self.explicit = true;
@@ -382,54 +301,6 @@ impl ServerBuilder {
         }
         self
     }
-
-    /// Checks that everything fits together and compiles the validators.
-    ///
-    /// # Errors
-    /// Two methods of one name (both places are named), a state that a method or hook borrows and nobody gave (it
-    /// and the type are named), a schema that is none, an empty password, a setting that can't work, a file of `tls`
-    /// that can't be used: all of them
-    /// at once, in one error of kind [`ErrorKind::Build`].
-    pub fn build(mut self) -> Result<Server> {
-        self.methods.extend_from_slice(&builtin::methods());
-        if !self.explicit {
-            let states = &self.states;
-            self.methods.extend(linked().into_iter().filter(|method| !is_of_clients(method, states)));
-            linked_hooks().into_iter().for_each(|hook| self.add_hook(hook));
-        }
-        let Self { mut config, login, methods, ordered, states, hooks, hook_functions, raw_routes, mut faults, .. } =
-            self;
-        faults.extend(config.faults());
-        faults.extend(Route::faults(&raw_routes));
-        if login.is_some() && (config.open || config.password.is_some()) {
-            faults.push("a login hook is given, and `open` or a `password` too: the hook alone decides".into());
-        }
-        if login.is_none() && !config.login_headers.is_empty() {
-            faults.push(
-                "`login_headers` are given, and no login hook that would look at them: give one by `login`".into(),
-            );
-        }
-        faults.extend(hook_functions.iter().flat_map(|hook| hook.faults(|wanted| states.contains_key(&wanted))));
-        let tls = load_tls(&config, &mut faults);
-        let registry =
-            Registry::new(methods, &ordered, |wanted| why_not_lent(wanted, &states)).unwrap_or_else(|more| {
-                faults.extend(more);
-                Registry::default()
-            });
-        if !faults.is_empty() {
-            return Err(Error::misfits("the server", &faults));
-        }
-        let discovery = Discovery::new(&config.name, &config.version, &registry)?;
-        let auth = decide(&mut config, login)?;
-        let dispatcher = Dispatcher {
-            registry,
-            limits: Limits { batch: config.max_batch, depth: config.max_depth },
-            max_answer: config.max_message_size,
-            call_timeout: config.call_timeout,
-            metrics: Arc::new(Metrics::default()),
-        };
-        Ok(Server::assemble(Parts { config, auth, tls, states, dispatcher, discovery, hooks, raw_routes }))
-    }
 }
 
 impl std::fmt::Debug for ServerBuilder {
@@ -439,77 +310,4 @@ impl std::fmt::Debug for ServerBuilder {
             .field("methods", &self.methods)
             .finish_non_exhaustive()
     }
-}
-
-/// What the server secures connections with, if it is to. Notes what is wrong with the files.
-fn load_tls(config: &ServerConfig, faults: &mut Vec<String>) -> Option<Tls> {
-    let (certificate, key) = config.tls_certificate.as_ref().zip(config.tls_key.as_ref())?;
-    Tls::load(certificate, key).map_err(|more| faults.extend(more)).ok()
-}
-
-/// How clients are known. Takes the password out of the settings.
-fn decide(config: &mut ServerConfig, login: Option<LoginHook>) -> Result<Auth> {
-    if let Some(hook) = login {
-        return Ok(Auth::Hook(hook));
-    }
-    if config.open {
-        return Ok(Auth::Open);
-    }
-    if let Some(password) = config.password.take() {
-        return Ok(Auth::Token(password.into_string()));
-    }
-    let token = Auth::random_token()
-        .map_err(|error| Error::new(ErrorKind::Io, format!("no random token could be made: {error}")))?;
-    // A program that listens to no log would have a server that nobody can log in to.
-    if tracing::enabled!(tracing::Level::WARN) {
-        tracing::warn!("no password was given; clients log in with the token {token}");
-    } else {
-        eprintln!("no password was given; clients log in with the token {token}");
-    }
-    Ok(Auth::Token(token))
-}
-
-/// The methods and handlers that the program links in. The linker gives them in no order, and handlers of an event run
-/// in that of the list, so they are sorted by where they stand.
-fn linked() -> Vec<MethodDescriptor> {
-    let mut linked: Vec<_> = inventory::iter::<Registration>().map(|registration| registration.0.clone()).collect();
-    linked.sort_by_key(|method| (method.meta.location.file, method.meta.location.line, method.meta.name));
-    linked
-}
-
-/// The hooks that the program links in, likewise.
-fn linked_hooks() -> Vec<HookDescriptor> {
-    let mut linked: Vec<_> = inventory::iter::<HookRegistration>().map(|registration| registration.0.clone()).collect();
-    linked.sort_by_key(|hook| (hook.meta.location.file, hook.meta.location.line, hook.meta.name));
-    linked
-}
-
-/// Whether a value of this type is there without being given.
-fn is_always_there(wanted: TypeId) -> bool {
-    [TypeId::of::<Call>(), TypeId::of::<Connection>(), TypeId::of::<Server>()].contains(&wanted)
-}
-
-/// Why a method can't borrow this type, if it can't.
-fn why_not_lent(wanted: TypeId, states: &States) -> Option<&'static str> {
-    match is_always_there(wanted) || states.contains_key(&wanted) {
-        true => None,
-        false if is_client(wanted) => Some("which only a client lends: give it to the client with `.methods(..)`"),
-        false => Some("and the server has no such state: give it with `.state(..)`"),
-    }
-}
-
-/// Whether a method that the program links in borrows a client, and is there for one.
-fn is_of_clients(method: &MethodDescriptor, states: &States) -> bool {
-    let is_lacking = |wanted| is_client(wanted) && !states.contains_key(&wanted);
-    method.meta.borrows.iter().any(|borrow| is_lacking(borrow.type_id()))
-}
-
-#[cfg(feature = "client")]
-fn is_client(wanted: TypeId) -> bool {
-    wanted == TypeId::of::<crate::Client>()
-}
-
-#[cfg(not(feature = "client"))]
-fn is_client(_: TypeId) -> bool {
-    false
 }

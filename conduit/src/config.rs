@@ -1,5 +1,6 @@
-//! The settings of a server, their defaults and what is no sense.
+//! The settings of a server and their defaults.
 
+mod faults;
 mod load;
 
 use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
@@ -91,37 +92,8 @@ pub enum SlowClients {
     DropOldestEvents,
 }
 
-/// The frames that a WebSocket is controlled with must fit.
-const MIN_BUFFER: usize = 512;
-
 /// How deep the JSON parser goes.
 const MAX_DEPTH: usize = 128;
-
-/// Beyond a byte each nanosecond the clock can't tell.
-const MAX_BYTES_PER_SECOND: u32 = 1_000_000_000;
-
-/// The largest buffer that a thread reads into.
-const MAX_BUFFER: usize = 16 * 1024 * 1024;
-
-/// The clock of a runtime counts milliseconds.
-const MIN_HEARTBEAT_INTERVAL: Duration = Duration::from_millis(1);
-
-/// Headers that say nothing of who a client is. Whoever sent them would be taken to log in.
-const OF_EVERY_REQUEST: [&str; 13] = [
-    "accept",
-    "connection",
-    "content-length",
-    "content-type",
-    "conduit-version",
-    "host",
-    "origin",
-    "sec-websocket-extensions",
-    "sec-websocket-key",
-    "sec-websocket-protocol",
-    "sec-websocket-version",
-    "upgrade",
-    "user-agent",
-];
 
 /// A secret that logs don't show.
 #[derive(Clone, PartialEq, Eq, Serialize)]
@@ -221,155 +193,5 @@ impl Default for ServerConfig {
             shutdown_deadline: Duration::from_secs(30),
             prometheus: None,
         }
-    }
-}
-
-impl ServerConfig {
-    /// Everything in it that can't work, one sentence each.
-    pub(crate) fn faults(&self) -> Vec<String> {
-        let mut faults = Vec::new();
-        let sizes = [
-            ("max_connections", self.max_connections),
-            ("max_unauthenticated", self.max_unauthenticated),
-            ("max_idle_sockets", self.max_idle_sockets),
-            ("max_message_size", self.max_message_size),
-            ("max_batch", self.max_batch),
-            ("max_depth", self.max_depth),
-            ("max_in_flight", self.max_in_flight),
-            ("max_queue_bytes", self.max_queue_bytes),
-        ];
-        for (key, _) in sizes.iter().filter(|(_, size)| *size == 0) {
-            faults.push(format!("`{key}` is 0: it must be at least 1"));
-        }
-        if self.buffer_size < MIN_BUFFER {
-            faults.push(format!("`buffer_size` is {}: it must be at least {MIN_BUFFER}", self.buffer_size));
-        }
-        if self.max_depth > MAX_DEPTH {
-            faults.push(format!("`max_depth` is {}: it can be at most {MAX_DEPTH}", self.max_depth));
-        }
-        if self.max_bytes_per_second.is_some_and(|rate| rate.get() > MAX_BYTES_PER_SECOND) {
-            let rate = self.max_bytes_per_second.map_or(0, NonZeroU32::get);
-            faults.push(format!("`max_bytes_per_second` is {rate}: it can be at most {MAX_BYTES_PER_SECOND}"));
-        }
-        let times = [
-            ("auth_timeout", Some(self.auth_timeout)),
-            ("heartbeat_interval", Some(self.heartbeat_interval)),
-            ("heartbeat_timeout", Some(self.heartbeat_timeout)),
-            ("call_timeout", self.call_timeout),
-        ];
-        for (key, _) in times.iter().filter(|(_, time)| *time == Some(Duration::ZERO)) {
-            faults.push(format!("`{key}` is 0 s: it must be longer"));
-        }
-        if self.heartbeat_interval >= self.heartbeat_timeout {
-            faults.push(format!(
-                "`heartbeat_interval` is {:?} and `heartbeat_timeout` is {:?}: the timeout must be longer, or a ping \
-                 could not be answered in time",
-                self.heartbeat_interval, self.heartbeat_timeout
-            ));
-        }
-        if self.password.as_ref().is_some_and(|Password(password)| password.is_empty()) {
-            faults.push("`password` is empty: give one, or say `open` for a server without login".into());
-        }
-        if self.password.as_ref().is_some_and(|Password(password)| !fits_a_header(password)) {
-            faults.push(
-                "`password` holds other characters than visible ASCII, or spaces at its ends, which a header can't \
-                 carry: choose another"
-                    .into(),
-            );
-        }
-        if !fits_a_header(&self.version) {
-            faults.push(
-                "`version` holds other characters than visible ASCII, or spaces at its ends, which a header can't \
-                 carry: choose another, such as \"1.2.0\""
-                    .into(),
-            );
-        }
-        if self.open && self.password.is_some() {
-            faults.push("`open` is true and a `password` is given: a server without login has no use for it".into());
-        }
-        match (&self.tls_certificate, &self.tls_key) {
-            (Some(_), None) => faults.push("`tls_certificate` is given and `tls_key` is not: TLS needs both".into()),
-            (None, Some(_)) => faults.push("`tls_key` is given and `tls_certificate` is not: TLS needs both".into()),
-            _ => {}
-        }
-        if self.buffer_size > MAX_BUFFER {
-            faults.push(format!("`buffer_size` is {}: it can be at most {MAX_BUFFER}", self.buffer_size));
-        }
-        if !self.heartbeat_interval.is_zero() && self.heartbeat_interval < MIN_HEARTBEAT_INTERVAL {
-            faults.push(format!(
-                "`heartbeat_interval` is {:?}: it must be at least {MIN_HEARTBEAT_INTERVAL:?}",
-                self.heartbeat_interval
-            ));
-        }
-        faults.extend(self.allowed_origins.iter().filter(|origin| !is_origin(origin)).map(|origin| {
-            format!(
-                "`allowed_origins` holds `{origin}`, which no browser sends: give scheme and host as in \
-                 \"https://app.example.org\", with the port if it has one and without a slash at the end, or \"*\" for all"
-            )
-        }));
-        for name in &self.login_headers {
-            if !is_header_name(name) {
-                faults
-                    .push(format!("`login_headers` holds `{name}`, which is no name of a header such as `x-api-key`"));
-            } else if OF_EVERY_REQUEST.iter().any(|other| name.eq_ignore_ascii_case(other)) {
-                faults.push(format!(
-                    "`login_headers` holds `{name}`, which clients send that don't log in: give the name of a header \
-                     such as `x-api-key`"
-                ));
-            } else if name.eq_ignore_ascii_case("authorization") {
-                faults.push(
-                    "`login_headers` holds `authorization`, by which every client may log in: leave it out".into(),
-                );
-            }
-        }
-        if self.host.is_empty() {
-            faults.push("`host` is empty: give an address such as \"127.0.0.1\", or \"0.0.0.0\" for all".into());
-        }
-        faults.extend(self.prometheus.as_deref().and_then(prometheus_fault));
-        faults
-    }
-}
-
-fn prometheus_fault(address: &str) -> Option<String> {
-    if !cfg!(feature = "prometheus") {
-        return Some(
-            "`prometheus` is set, and this program's conduit is built without it: add the feature `prometheus` to \
-             conduit in Cargo.toml, or leave the setting out"
-                .into(),
-        );
-    }
-    let parts = address.rsplit_once(':');
-    let is_address = parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-    (!is_address)
-        .then(|| format!("`prometheus` is `{address}`: give an address with a port, such as \"127.0.0.1:9000\""))
-}
-
-fn fits_a_header(password: &str) -> bool {
-    password.trim() == password && password.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
-}
-
-/// Whether a browser could send it as where a page is from: a scheme and a host with or without a port (RFC 6454, 7).
-fn is_origin(text: &str) -> bool {
-    // `null` is what pages without an origin send.
-    matches!(text, "*" | "null")
-        || text.split_once("://").is_some_and(|(scheme, host)| {
-            is_header_name(scheme) && !host.is_empty() && !host.contains(['/', '?', '#', '@', ',', ' '])
-        })
-}
-
-/// Whether a text is a token, as names of headers are (RFC 9110, 5.1).
-fn is_header_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-}
-
-#[cfg(all(test, not(feature = "prometheus")))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_setting_whose_feature_is_not_built_in_is_a_fault_that_names_the_feature() {
-        let config = ServerConfig { prometheus: Some("127.0.0.1:9000".into()), ..ServerConfig::default() };
-        let faults = config.faults();
-        assert!(faults.len() == 1 && faults[0].contains("add the feature `prometheus`"), "{faults:?}");
     }
 }

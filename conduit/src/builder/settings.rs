@@ -6,7 +6,7 @@ use super::ServerBuilder;
 use crate::config::SlowClients;
 
 impl ServerBuilder {
-    /// How much of the server's time a stranger gets; 30 s by default. A connection that has not logged in by then is
+    /// How much of the server's time a stranger gets; 30 s by default, 1 ms at least. A connection that has not logged in by then is
     /// closed with 4001.
     ///
     /// The same time is for each thing that comes before: a TLS handshake, and the head of a request from the moment
@@ -97,7 +97,8 @@ impl ServerBuilder {
         self
     }
 
-    /// How long a peer may send not a single byte, not even in answer to pings; 90 s by default. One that is silent
+    /// How long a peer may send not a single byte, not even in answer to pings; 90 s by default, longer than
+    /// `heartbeat_interval` in any case. One that is silent
     /// for longer is closed with 4004. A method that takes long is no silence: the peer's side answers pings.
     ///
     /// Over HTTP it is the time between two pieces of a body, after which the caller reads status 408, and between two
@@ -107,7 +108,7 @@ impl ServerBuilder {
         self
     }
 
-    /// The largest message in bytes, both ways; 16 MiB by default. A larger one of a client closes the connection with
+    /// The largest message in bytes, both ways; 16 MiB by default, 64 bytes at least. A larger one of a client closes the connection with
     /// 1009, and is answered with 413 over HTTP. A call whose answer would be larger is answered with error -32008; in a
     /// batch the answers count together. An event, or a message of a
     /// [raw](crate::raw) connection, that would be larger is not sent.
@@ -123,7 +124,7 @@ impl ServerBuilder {
     }
 
     /// How deep arrays and objects may lie inside one another, the request's own and that of a batch among them; 128 by
-    /// default, which is the most. A message that is nested deeper is answered with -32600.
+    /// default, which is the most, 2 at least. A message that is nested deeper is answered with -32600.
     pub fn max_depth(mut self, depth: usize) -> Self {
         self.config.max_depth = depth;
         self
@@ -138,7 +139,7 @@ impl ServerBuilder {
         self
     }
 
-    /// How many messages a connection may send per second, and at once; without limit by default. A batch counts as
+    /// How many messages a connection may send per second, and at once; without limit by default, 1,000,000,000 at most. A batch counts as
     /// many as it holds. What is over it is not looked at and answered with error -32007, whose `data.retry_after_ms` says
     /// when to try again. On a [raw](crate::raw) connection, where nothing could say so, it closes with 1008.
     ///
@@ -174,7 +175,7 @@ impl ServerBuilder {
     }
 
     /// The most bytes that may wait to be sent to a connection, and the most that the params of its running calls may
-    /// have; 64 MiB by default. Each message that waits counts for some bytes more than it has.
+    /// have; 64 MiB by default, `max_message_size` at least. Each message that waits counts for some bytes more than it has.
     ///
     /// A client that reads so slowly that more would wait is dealt with as [`slow_clients`](Self::slow_clients) says.
     /// While more than half of it waits, the client is not read from; one that takes not a byte of that for
@@ -184,7 +185,7 @@ impl ServerBuilder {
         self
     }
 
-    /// How long a call may take whose method names no time of its own; without limit by default.
+    /// How long a call may take whose method names no time of its own; without limit by default, 1 ms at least.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.config.call_timeout = Some(timeout);
         self

@@ -37,7 +37,8 @@ impl ServerConfig {
     ///
     /// # Errors
     /// A file that can't be read, a key that there is not, a value of another kind than its key's: each with the
-    /// file and line, or the variable, and what was wanted. No error shows a password.
+    /// file and line, or the variable, and what was wanted; of variables all at once. No error shows a password. Whether
+    /// a server can work with the values is what [`build`](crate::ServerBuilder::build) says.
     pub fn load(file: impl AsRef<Path>) -> Result<Self> {
         let file = file.as_ref();
         let place = format!("file {}", file.display());
@@ -58,18 +59,32 @@ impl ServerConfig {
 
     fn over(mut table: Table, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self> {
         let examples = examples()?;
+        let mut faults = Vec::new();
         for (name, text) in variables {
             let Some((name, key)) = setting(&name) else { continue };
-            let place = format!("environment variable {name}");
-            let text = text.into_string().map_err(|_| refusal(&place, &"the value is not UTF-8"))?;
-            let value = typed(examples.get(&key), &text)
-                .map_err(|wanted| refusal(&place, &format!("`{text}` is not {wanted}")))?;
-            let one = Table::from_iter([(key.clone(), value.clone())]);
-            one.try_into::<Self>().map_err(|error| refusal(&place, &error))?;
-            table.insert(key, value);
+            match value(&key, text, examples.get(&key)) {
+                Ok(value) => drop(table.insert(key, value)),
+                Err(why) => faults.push(fault(&format!("environment variable {name}"), &why)),
+            }
         }
-        table.try_into().map_err(|error| refusal("the settings", &error))
+        match &faults[..] {
+            [] => table.try_into().map_err(|error| refusal("the settings", &error)),
+            [fault] => Err(Error::new(ErrorKind::Config, fault)),
+            faults => Err(Error::new(ErrorKind::Config, format!("wrong settings:\n- {}", faults.join("\n- ")))),
+        }
     }
+}
+
+/// The value that a variable gives a setting.
+///
+/// # Errors
+/// Why it gives none.
+fn value(key: &str, text: OsString, example: Option<&Value>) -> Result<Value, String> {
+    let text = text.into_string().map_err(|_| "the value is not UTF-8")?;
+    let value = typed(example, &text).map_err(|wanted| format!("`{text}` is not {wanted}"))?;
+    let one = Table::from_iter([(key.to_owned(), value.clone())]);
+    one.try_into::<ServerConfig>().map_err(|error| error.to_string())?;
+    Ok(value)
 }
 
 /// The variable's name and the key that it sets, if it is a variable of the server's.
@@ -109,16 +124,21 @@ fn fault_in(place: &str, text: &str, error: &toml::de::Error) -> Error {
 }
 
 fn refusal(place: &str, why: &dyn Display) -> Error {
-    Error::new(ErrorKind::Config, format!("{place}: {}", in_words(why.to_string().trim_end())))
+    Error::new(ErrorKind::Config, fault(place, why))
+}
+
+fn fault(place: &str, why: &dyn Display) -> String {
+    format!("{place}: {}", in_words(why.to_string().trim_end()))
 }
 
 /// What was wanted, in words of whoever writes settings: serde names types.
 fn in_words(fault: &str) -> String {
-    const WORDS: [(&str, &str); 5] = [
+    const WORDS: [(&str, &str); 6] = [
         ("expected a duration", "expected a time with its unit, such as \"30s\" or \"500ms\""),
         ("expected a nonzero u32", "expected a whole number from 1 to 4294967295"),
         ("expected u16", "expected a whole number from 0 to 65535"),
-        ("expected usize", "expected a whole number"),
+        ("expected u32", "expected a whole number from 0 to 4294967295"),
+        ("expected usize", "expected a whole number that is not negative"),
         ("expected semver version", "expected a semantic version such as \"1.2.0\""),
     ];
     WORDS.iter().fold(fault.to_owned(), |fault, (of_serde, words)| fault.replace(of_serde, words))
@@ -165,6 +185,8 @@ mod tests {
             (("CONDUIT_PROT", "8080"), ["CONDUIT_PROT", "unknown field `prot`"]),
             (("CONDUIT_PORT", "70000"), ["CONDUIT_PORT", "a whole number from 0 to 65535"]),
             (("CONDUIT_MAX_MESSAGES_PER_SECOND", "0"), ["PER_SECOND", "a whole number from 1 to 4294967295"]),
+            (("CONDUIT_MAX_FAILED_LOGINS", "-1"), ["FAILED_LOGINS", "a whole number from 0 to 4294967295"]),
+            (("CONDUIT_MAX_BATCH", "-1"), ["CONDUIT_MAX_BATCH", "a whole number that is not negative"]),
             (("CONDUIT_AUTH_TIMEOUT", "soon"), ["CONDUIT_AUTH_TIMEOUT", "auth_timeout"]),
         ] {
             let message = from("", &[variable]).unwrap_err();
@@ -172,6 +194,15 @@ mod tests {
         }
         let message = from("call_timeout = 5", &[]).unwrap_err();
         assert!(message.contains("expected a time with its unit, such as \"30s\""), "{message}");
+    }
+
+    #[test]
+    fn all_variables_that_are_wrong_are_told_at_once() {
+        let message =
+            from("", &[("CONDUIT_PORT", "http"), ("CONDUIT_OPEN", "true"), ("CONDUIT_PROT", "1")]).unwrap_err();
+        let faults: Vec<_> =
+            message.lines().skip(1).filter(|line| line.starts_with("- environment variable ")).collect();
+        assert!(faults.len() == 2 && message.contains("CONDUIT_PORT") && message.contains("CONDUIT_PROT"), "{message}");
     }
 
     #[test]
