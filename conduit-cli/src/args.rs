@@ -178,7 +178,8 @@ pub(crate) struct Repl {
 /// Measure how many calls of a method a server answers, and how fast
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The method is called once before, to see that it can be. Ctrl-C ends the measurement and shows what came of it.
+The method is called once before, to see that it can be. Calls that still run when the time is up are waited for and
+counted. Ctrl-C takes them back, shows what was measured until then, and ends with code 130.
 
 Examples:
   conduit bench :8080 add a=2 b=3

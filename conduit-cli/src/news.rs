@@ -10,10 +10,10 @@ use std::{
     time::SystemTime,
 };
 
-use conduit::{Connect, Disconnected};
+use conduit::{Client, CloseCode, Connect, Disconnected};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
     output::{
@@ -29,9 +29,11 @@ const QUEUE: usize = 10_000;
 #[derive(Debug)]
 pub(crate) enum News {
     Event(Event),
-    /// The connection has ended. Where that is worth it, another one follows.
+    /// The connection has ended. Another one follows, unless the client has ended as well.
     Lost(Disconnected),
     Back,
+    /// The client has ended: no other connection follows.
+    Ended(Disconnected),
 }
 
 /// An event that came.
@@ -59,7 +61,11 @@ impl Event {
 /// How a connection ended, for people.
 pub(crate) fn ending(end: &Disconnected) -> String {
     let why = if end.reason.is_empty() { String::new() } else { format!(": {}", output::safe(&end.reason)) };
-    format!("the connection ended with code {}{why}", end.code)
+    match end.code {
+        // No code came, and the reason says all.
+        CloseCode::ABNORMAL if !why.is_empty() => format!("the connection ended{why}"),
+        code => format!("the connection ended with code {code}{why}"),
+    }
 }
 
 /// Where news come in.
@@ -107,6 +113,12 @@ impl Feed {
             back.push(News::Back);
             ready(())
         })
+    }
+
+    /// Takes the end of a client.
+    pub(crate) fn end_of(&self, client: Client) -> JoinHandle<()> {
+        let feed = self.clone();
+        tokio::spawn(async move { feed.push(News::Ended(client.closed().await)) })
     }
 
     fn push(&self, news: News) {

@@ -34,21 +34,37 @@ impl Output {
     }
 }
 
+/// What is said beside data.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Level {
+    /// Worth knowing, and no failure.
+    Warning,
+    /// What happens meanwhile.
+    Note,
+}
+
 impl Output {
     /// Says on standard error what is worth knowing and no failure.
     pub(crate) fn warn(self, message: impl AsRef<str>) {
-        self.say("warning", message.as_ref(), failure::warning);
+        self.say(Level::Warning, message.as_ref());
     }
 
     /// Says on standard error what happens meanwhile.
     pub(crate) fn inform(self, message: impl AsRef<str>) {
-        self.say("note", message.as_ref(), failure::note);
+        self.say(Level::Note, message.as_ref());
     }
 
-    fn say(self, kind: &str, message: &str, text: fn(&str) -> String) {
-        match self.json {
-            true => eprintln!("{}", json!({ kind: message })),
-            false => anstream::eprintln!("{}", text(message)),
+    pub(crate) fn say(self, level: Level, message: &str) {
+        anstream::eprintln!("{}", self.said(level, message));
+    }
+
+    /// A message for scripts, or as compilers say it.
+    pub(crate) fn said(self, level: Level, message: &str) -> String {
+        match (self.json, level) {
+            (true, Level::Warning) => json!({ "warning": message }).to_string(),
+            (true, Level::Note) => json!({ "note": message }).to_string(),
+            (false, Level::Warning) => failure::warning(message),
+            (false, Level::Note) => failure::note(message),
         }
     }
 }

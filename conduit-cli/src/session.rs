@@ -1,6 +1,6 @@
 //! A connection to a server, and what is known of it.
 
-use conduit::{Client, Connect, ErrorCode, ErrorKind};
+use conduit::{Client, Connect, ErrorCode, ErrorKind, OpenRpc};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -18,8 +18,18 @@ use crate::{
 pub(crate) struct Session {
     pub(crate) client: Client,
     pub(crate) api: Api,
+    /// What the server told of itself, if it did.
+    told: Option<Told>,
     /// Which server it is, with the token that was asked for.
     pub(crate) server: Server,
+}
+
+/// The document of a server.
+#[derive(Debug)]
+struct Told {
+    /// As it came.
+    text: Box<RawValue>,
+    document: OpenRpc,
 }
 
 /// Whether a command can do without a login.
@@ -29,6 +39,9 @@ pub(crate) enum Login {
     /// Public methods can be called without, and then the server tells nothing of what it can do.
     Optional,
 }
+
+/// The method that a server tells of itself with.
+const DISCOVER: &str = "rpc.discover";
 
 /// How often somebody is asked for a token.
 const ATTEMPTS: usize = 3;
@@ -70,15 +83,15 @@ impl Session {
 
     /// A session with a server that told nothing of itself.
     fn unseen(client: Client, server: &Server) -> Self {
-        Self { client, api: Api::unknown(), server: server.clone() }
+        Self { client, api: Api::unknown(), told: None, server: server.clone() }
     }
 
-    /// Fails where the server told nothing of itself.
-    pub(crate) fn check_known(&self) -> Result {
-        match self.client.discovered() {
-            Some(_) => Ok(()),
+    /// The server's document, as it came to the last digit; fails where it told none.
+    pub(crate) fn document(&self) -> Result<&RawValue> {
+        match &self.told {
+            Some(told) => Ok(&told.text),
             None => {
-                let message = format!("{} does not say what it can do: it has no `rpc.discover`", self.server.url);
+                let message = format!("{} does not say what it can do: it has no `{DISCOVER}`", self.server.url);
                 Err(Failure::refused(message).help("`conduit call` calls its methods unseen"))
             }
         }
@@ -87,14 +100,22 @@ impl Session {
     /// Fails where the server is known to have neither a method nor an event of this name. `noun` is what it was taken
     /// for.
     pub(crate) fn check_name(&self, name: &str, noun: &str) -> Result {
-        match self.client.discovered() {
+        match self.told {
             Some(_) => self.api.refusal(name, noun).map_or(Ok(()), Err),
             None => Ok(()),
         }
     }
 
-    /// Calls a method; faults of the arguments are shown beneath them.
+    /// Fails where the server is known to refuse this; faults of the arguments are shown beneath them.
+    pub(crate) fn check(&self, name: &str, arguments: &Arguments) -> Result {
+        let Some(told) = &self.told else { return Ok(()) };
+        let checked = told.document.check(name, &arguments.params);
+        checked.map_err(|refusal| self.explain(name, refusal.into(), arguments))
+    }
+
+    /// Calls a method.
     pub(crate) async fn call(&self, name: &str, arguments: &Arguments) -> Result<Box<RawValue>> {
+        self.check(name, arguments)?;
         let called = match &arguments.params {
             Some(params) => self.client.call(name, params).await,
             None => self.client.call(name, ()).await,
@@ -132,10 +153,11 @@ impl Session {
         }
     }
 
-    /// Asks again what the server can do.
+    /// Asks again what the server can do, if it said so before.
     pub(crate) async fn refresh(&mut self) -> Result {
-        if self.client.discovered().is_some() {
-            self.api = Api::new(&self.client.discover().await?);
+        if self.told.is_some() {
+            let text = self.client.call::<Box<RawValue>>(DISCOVER, ()).await?;
+            (self.api, self.told) = read(text, &self.server);
         }
         Ok(())
     }
@@ -159,15 +181,13 @@ async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Resu
         ErrorKind::Unauthorized => refusal(login_refused(&error, server)),
         _ => refusal(reach::failure(error, server)),
     })?;
-    match client.discover().await {
-        Ok(document) => Ok(Session { client, api: Api::new(&document), server: server.clone() }),
-        Err(error) if error.kind() == ErrorKind::Decode => {
-            let warning = format!("what {} says of itself can't be read: {error}", server.url);
-            anstream::eprintln!("{}", failure::warning(&warning));
-            Ok(Session::unseen(client, server))
+    match client.call::<Box<RawValue>>(DISCOVER, ()).await {
+        Ok(text) => {
+            let (api, told) = read(text, server);
+            Ok(Session { client, api, told, server: server.clone() })
         }
         Err(error) if error.kind() == ErrorKind::Timeout => {
-            let message = format!("{} did not answer `rpc.discover` in time", server.url);
+            let message = format!("{} did not answer `{DISCOVER}` in time", server.url);
             let help = format!("does it speak JSON-RPC? {}", failure::WAIT_LONGER);
             Err(refusal(Failure::new(Exit::Timeout, message).help(help)))
         }
@@ -180,6 +200,18 @@ async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Resu
             }
             _ => Err(refusal(error.into())),
         },
+    }
+}
+
+/// What a server tells of itself. Where that can't be read, it is told, and nothing is known.
+fn read(text: Box<RawValue>, server: &Server) -> (Api, Option<Told>) {
+    match serde_json::from_str::<OpenRpc>(text.get()) {
+        Ok(document) => (Api::new(&document), Some(Told { text, document })),
+        Err(error) => {
+            let warning = output::safe(&format!("what {} says of itself can't be read: {error}", server.url));
+            anstream::eprintln!("{}", failure::warning(&warning));
+            (Api::unknown(), None)
+        }
     }
 }
 

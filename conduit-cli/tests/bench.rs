@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{run, serve};
+use crate::support::{Running, heard_by, run, serve};
 
 #[tokio::test]
 async fn so_many_calls_are_made_as_were_asked_for() {
@@ -60,4 +60,39 @@ async fn a_connection_that_is_lost_ends_it() {
     let done = run(&["bench", &server.address().to_string(), "second", "-n", "1000000", "--json"]).await;
     assert_eq!(done.code, 7, "{done:?}");
     assert!(done.stderr.contains("4100"), "{done:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_was_measured_is_told_whenever_it_is_interrupted() {
+    let server = serve().await;
+    let url = server.address().to_string();
+    // The first call is answered and all others run for ever.
+    let bench = Running::start(&["bench", &url, "first", "-i", "3", "--json"]);
+    while server.server().connections().iter().all(|connection| connection.counters().messages_in < 3) {
+        tokio::task::yield_now().await;
+    }
+    bench.signal("INT").await;
+    let done = bench.end().await;
+    assert_eq!(done.code, 130, "{done:?}");
+    let report: serde_json::Value = serde_json::from_str(&done.stdout).expect("JSON");
+    assert_eq!((&report["calls"], &report["calls_per_second"]), (&json!(0), &json!(0.0)));
+    let error: serde_json::Value = serde_json::from_str(&done.stderr).expect("JSON");
+    assert_eq!(error["error"]["message"], "interrupted before a call was answered");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_first_call_can_be_interrupted_as_well() {
+    let server = serve().await;
+    let bench = Running::start(&["bench", &server.address().to_string(), "hang"]);
+    heard_by(&server, 1).await;
+    while server.server().connections().iter().all(|connection| connection.counters().messages_in < 2) {
+        tokio::task::yield_now().await;
+    }
+    bench.signal("INT").await;
+    let done = bench.end().await;
+    assert_eq!(done.code, 130, "{done:?}");
+    assert!(done.stdout.contains("\ncalls      0 in 0.00 s\nthroughput 0.0 calls/s\n"), "{done:?}");
+    assert_eq!(done.stderr, "error: interrupted before a call was answered\n");
 }

@@ -111,6 +111,25 @@ async fn listening_outlives_its_connection_and_says_so() {
 }
 
 #[tokio::test]
+async fn listening_ends_when_the_server_would_refuse_it_from_now_on() {
+    let server = start(builder().password("secret")).await;
+    let (port, url) = (server.port(), server.address().to_string());
+    let mut listener = Running::start(&["listen", "--json", &url, "--token", "secret"]);
+    heard_by(&server, 1).await;
+    listener.line().await;
+    server.stop().await.expect("stopped");
+    let _next = start(builder().port(port).password("another")).await;
+    let done = listener.end().await;
+    let error: serde_json::Value = serde_json::from_str(done.stderr.lines().last().expect("a line")).expect("JSON");
+    let message = error["error"]["message"].as_str().expect("a text");
+    assert_eq!((done.code, &error["error"]["kind"]), (7, &json!("closed")));
+    assert!(
+        message.starts_with("the connection ended: it was lost (") && message.contains("the token is wrong"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
 async fn listening_ends_with_its_connection_if_that_is_asked_for() {
     let server = serve().await;
     let mut listener = Running::start(&["listen", "--json", "--no-reconnect", &server.address().to_string()]);

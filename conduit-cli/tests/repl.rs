@@ -219,6 +219,9 @@ async fn the_shell_outlives_its_server_and_knows_the_next() {
     heard_by(&next, 1).await;
     terminal.types(&format!(":list{ENTER}"));
     terminal.sees("Only the next server has it.");
+    // What it has is asked for once.
+    let connection = next.server().connections().pop().expect("the shell's");
+    assert_eq!(connection.counters().messages_in, 1);
 }
 
 /// Only the next server has it.
@@ -233,13 +236,26 @@ async fn a_lost_connection_is_made_anew() {
     for client in server.server().connections() {
         client.disconnect(4100, "come back");
     }
-    // The shell has answered the close when the server counts it no more.
-    while server.server().connection_count() > 0 {
-        tokio::task::yield_now().await;
-    }
+    terminal.sees("warning: the connection ended with code 4100: come back; the next line connects again");
+    ready(&terminal, 1);
     terminal.types(&format!("ping{ENTER}"));
-    terminal.sees("\"pong\"");
+    let screen = terminal.sees("\"pong\"");
+    assert!(screen.contains("note: connected again") && !screen.contains("connecting again"), "{screen}");
     leave(terminal, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_can_not_come_back_is_told_why() {
+    let (server, history) = (start(builder().password("secret")).await, History::new("refused"));
+    let (port, address) = (server.port(), server.address().to_string());
+    let arguments = ["repl", &address, "--history", &history.file(), "--token", "secret"];
+    let terminal = Terminal::start(&arguments);
+    ready(&terminal, 1);
+    server.stop().await.expect("stopped");
+    let _next = start(builder().port(port).password("another")).await;
+    terminal.sees("and the client can't come back");
+    let screen = terminal.sees("; the next line connects again");
+    assert!(screen.contains("the token is wrong"), "{screen}");
 }
 
 #[tokio::test]
@@ -251,6 +267,8 @@ async fn lines_from_a_pipe_run_up_to_the_first_that_fails() {
     let done = pipe(&["repl", "--json", &url], "add a=1 b=2\nadd a=x b=2\nadd a=5 b=5\n").await;
     assert_eq!((done.code, done.stdout.as_str()), (5, "3\n"));
     assert!(done.stderr.contains("\"path\":\"/a\""), "{done:?}");
+    let done = pipe(&["repl", &url], "leave\nping\n").await;
+    assert!(done.failed(7).contains("come back tomorrow"), "{done:?}");
     let done = pipe(&["repl", &url], "ping\n:quit\nping\n").await;
     assert_eq!(done.ok(), "\"pong\"\n");
 }

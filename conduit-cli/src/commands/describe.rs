@@ -22,7 +22,7 @@ const DEPTH: usize = 3;
 
 pub(crate) async fn run(args: Describe, output: Output) -> Result {
     let session = Session::open(&args.server, Login::Needed).await?;
-    session.check_known()?;
+    session.document()?;
     let entry = session.api.entry(&args.name)?;
     match output.json {
         true => output.json(&json(entry))?,

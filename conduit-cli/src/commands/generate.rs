@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use serde_json::value::RawValue;
-
 use crate::{
     args::{Generate, Language, Server},
     arguments::{read_file, read_stdin},
@@ -41,9 +39,7 @@ async fn of_server(args: &Generate) -> Result<Document> {
         .map_err(|why| Failure::usage(format!("`{}` is neither a file nor a URL: {why}", args.source)))?;
     let server = Server { url, connection: args.connection.clone() };
     let session = Session::open(&server, Login::Needed).await?;
-    session.check_known()?;
-    let document = session.client.call::<Box<RawValue>>("rpc.discover", ()).await?;
-    let document = Document { origin: session.server.url.to_string(), text: document.get().to_owned() };
+    let document = Document { origin: session.server.url.to_string(), text: session.document()?.get().to_owned() };
     session.close().await;
     Ok(document)
 }

@@ -18,7 +18,7 @@ use crate::{
 
 pub(crate) async fn run(args: List, output: Output) -> Result {
     let session = Session::open(&args.server, Login::Needed).await?;
-    session.check_known()?;
+    session.document()?;
     match output.json {
         true => output.json(&json(&session.api))?,
         false => output::text(&text(&session.api))?,

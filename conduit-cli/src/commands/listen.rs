@@ -1,6 +1,6 @@
 //! `conduit listen`: events as they come.
 
-use conduit::Disconnected;
+use conduit::{Client, Disconnected};
 
 use crate::{
     args::Listen,
@@ -22,7 +22,7 @@ pub(crate) async fn run(args: Listen, output: Output, mut interrupts: Interrupts
     if !output.json {
         output.inform(format!("listening to {}; Ctrl-C ends it", session.server.url));
     }
-    let heard = hear(inbox, args.count.unwrap_or(u64::MAX), output);
+    let heard = hear(inbox, &session.client, args.count.unwrap_or(u64::MAX), output);
     let ended = tokio::select! {
         biased;
         () = interrupts.next() => Ok(()),
@@ -35,7 +35,7 @@ pub(crate) async fn run(args: Listen, output: Output, mut interrupts: Interrupts
 }
 
 /// Writes so many events.
-async fn hear(mut inbox: Inbox, count: u64, output: Output) -> Result {
+async fn hear(mut inbox: Inbox, client: &Client, count: u64, output: Output) -> Result {
     let mut written = 0;
     while written < count {
         match inbox.next().await {
@@ -43,10 +43,11 @@ async fn hear(mut inbox: Inbox, count: u64, output: Output) -> Result {
                 output::line(&event.line(output))?;
                 written += 1;
             }
-            Some(News::Lost(end)) if end.code.is_worth_a_retry() => {
+            Some(News::Lost(end)) if !client.is_closed() => {
                 output.warn(format!("{}; connecting again", ending(&end)));
             }
-            Some(News::Lost(_)) => {}
+            // How the client ended is told when this is given up.
+            Some(News::Lost(_) | News::Ended(_)) => {}
             Some(News::Back) => output.inform("connected again"),
             None => break,
         }

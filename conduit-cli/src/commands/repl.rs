@@ -25,7 +25,7 @@ use crate::{
     exit::Exit,
     failure::{Failure, Result},
     interrupts::Interrupts,
-    news::{self, Feed, Inbox, ending},
+    news::{self, Feed, Inbox},
     output::{self, Output},
     session::{Login, Session},
 };
@@ -33,7 +33,9 @@ use crate::{
 pub(crate) async fn run(args: Repl, output: Output, mut interrupts: Interrupts) -> Result {
     let (feed, inbox) = news::inbox();
     let session = interrupts.guard(connect(&args.server, &feed)).await?;
-    let shell = Shell { session, feed, hearing: Hearing::default(), output, interrupts };
+    let hearing = Hearing::default();
+    hearing.follow(&session.client, &feed);
+    let shell = Shell { session, feed, hearing, output, interrupts };
     match io::stdin().is_terminal() && io::stdout().is_terminal() {
         true => shell.interactive(&args, inbox).await,
         false => shell.piped(inbox).await,
@@ -84,7 +86,7 @@ impl Shell {
                 Line::End => break,
             }
         }
-        self.session.close().await;
+        self.leave().await;
         Ok(())
     }
 
@@ -99,8 +101,13 @@ impl Shell {
                 break;
             }
         }
-        self.session.close().await;
+        self.leave().await;
         Ok(())
+    }
+
+    async fn leave(self) {
+        self.hearing.unfollow();
+        self.session.close().await;
     }
 
     /// Runs a line; Ctrl-C takes back what it does.
@@ -167,11 +174,11 @@ fn in_shell(failure: Failure, name: &str) -> Failure {
 /// Makes the connection anew that ended for good, and learns what a server can do that may be another one.
 async fn ensure_connected(session: &mut Session, feed: &Feed, hearing: &Hearing, output: Output) -> Result {
     if session.client.is_closed() {
-        let end = session.client.closed().await;
-        output.warn(format!("{}; connecting again", ending(&end)));
         *session = connect(&session.server, feed).await?;
+        hearing.follow(&session.client, feed);
+        output.inform("connected again");
     } else if hearing.take_is_back() {
-        session.refresh().await?;
+        session.refresh().await.inspect_err(|_| hearing.set_is_back())?;
     }
     Ok(())
 }

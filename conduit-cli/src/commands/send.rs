@@ -55,7 +55,9 @@ fn in_params(payload: Box<RawValue>) -> Box<RawValue> {
 
 /// Sends an event that is not answered, and waits until the server has read it.
 async fn send(session: &Session, event: &str, arguments: Arguments, failed: &Failed) -> Result {
-    let sent = match arguments.params.clone().map(in_params) {
+    let arguments = Arguments { params: arguments.params.map(in_params), ..arguments };
+    session.check(event, &arguments)?;
+    let sent = match &arguments.params {
         Some(payload) => session.client.notify(event, payload).await,
         None => session.client.notify(event, ()).await,
     };

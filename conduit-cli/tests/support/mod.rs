@@ -124,6 +124,14 @@ async fn once(calls: &Calls) -> Result<(), Gone> {
     if calls.is_first() { Ok(()) } else { Err(Gone) }
 }
 
+/// Answer one call, and no other.
+#[rpc]
+async fn first(calls: &Calls) {
+    if !calls.is_first() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Answer one call, and end the connection at the next.
 #[rpc]
 async fn second(client: &Connection, calls: &Calls) {
@@ -155,7 +163,7 @@ async fn count(client: &Connection, n: u64) {
 
 /// The settings of a server with all of this.
 pub(crate) fn builder() -> ServerBuilder {
-    let methods = methods![add, create_user, echo, ping, hang, impatient, leave, once, second, chat, count];
+    let methods = methods![add, create_user, echo, ping, hang, impatient, leave, first, once, second, chat, count];
     Server::builder().host("127.0.0.1").port(0).explicit().methods(methods).state(Calls::default())
 }
 

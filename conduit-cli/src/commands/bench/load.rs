@@ -13,6 +13,7 @@ use conduit::{Client, ErrorKind};
 use futures_util::future::join_all;
 use hdrhistogram::Histogram;
 use serde_json::value::RawValue;
+use tokio::sync::watch;
 
 use super::REDRAWN;
 use crate::interrupts::Interrupts;
@@ -49,6 +50,19 @@ pub(super) struct Measured {
     pub(super) is_interrupted: bool,
 }
 
+impl Measured {
+    /// Interrupted before there was anything to measure.
+    pub(super) fn nothing() -> Self {
+        let Tally { latency, errors } = Tally::new();
+        Self { latency, errors, elapsed: Duration::ZERO, lost: None, is_interrupted: true }
+    }
+
+    /// Answers, errors among them.
+    pub(super) fn calls(&self) -> u64 {
+        self.latency.len() + self.errors.values().sum::<u64>()
+    }
+}
+
 /// What the callers share.
 struct Shared {
     method: Arc<str>,
@@ -65,27 +79,27 @@ struct Shared {
 const ERRORS: usize = 20;
 
 impl Load {
-    /// Keeps `in_flight` calls running on each connection, up to the end or Ctrl-C.
-    pub(super) async fn run(self, in_flight: usize, draw: impl Fn(&Progress), mut interrupts: Interrupts) -> Measured {
+    /// Keeps `in_flight` calls running on each connection, up to the end, or to Ctrl-C, which takes back what runs.
+    pub(super) async fn run(self, in_flight: usize, draw: impl Fn(&Progress), interrupts: &mut Interrupts) -> Measured {
         let shared = Arc::new(Shared::new(self.method, self.params, self.until));
+        let interrupted = watch::Sender::new(false);
         let callers = self.clients.iter().flat_map(|client| std::iter::repeat_n(client, in_flight));
-        let callers: Vec<_> = callers.map(|client| tokio::spawn(call(client.clone(), Arc::clone(&shared)))).collect();
+        let caller = |client: &Client| caller(client.clone(), Arc::clone(&shared), interrupted.subscribe());
+        let callers: Vec<_> = callers.map(|client| tokio::spawn(caller(client))).collect();
         let all = join_all(callers);
         tokio::pin!(all);
         let mut redraw = tokio::time::interval(REDRAWN);
-        let mut is_interrupted = false;
         let tallies = loop {
             tokio::select! {
                 tallies = &mut all => break tallies,
                 _ = redraw.tick() => draw(&shared.progress()),
-                () = interrupts.next() => {
-                    is_interrupted = true;
-                    shared.is_over.store(true, Ordering::Relaxed);
-                }
+                () = interrupts.next() => drop(interrupted.send_replace(true)),
             }
         };
-        let elapsed = shared.start.elapsed();
-        join_all(self.clients.iter().map(Client::close)).await;
+        let (elapsed, is_interrupted) = (shared.start.elapsed(), *interrupted.borrow());
+        if !is_interrupted {
+            join_all(self.clients.iter().map(Client::close)).await;
+        }
         let mut whole = Tally::new();
         for tally in tallies {
             whole.add(tally.expect("a caller does not panic"));
@@ -129,9 +143,19 @@ impl Shared {
     }
 }
 
-/// One caller: a call after the other.
-async fn call(client: Client, shared: Arc<Shared>) -> Tally {
+/// One caller, up to the end or until it is interrupted: what it saw until then.
+async fn caller(client: Client, shared: Arc<Shared>, mut interrupted: watch::Receiver<bool>) -> Tally {
     let mut tally = Tally::new();
+    tokio::select! {
+        biased;
+        () = call(&client, &shared, &mut tally) => {}
+        _ = interrupted.wait_for(|is| *is) => {}
+    }
+    tally
+}
+
+/// A call after the other.
+async fn call(client: &Client, shared: &Shared, tally: &mut Tally) {
     while shared.next() {
         let start = Instant::now();
         let called = match &shared.params {
@@ -148,7 +172,6 @@ async fn call(client: Client, shared: Arc<Shared>) -> Tally {
         }
         shared.done.fetch_add(1, Ordering::Relaxed);
     }
-    tally
 }
 
 /// What one caller saw.

@@ -26,8 +26,8 @@ impl Report<'_> {
         let mut lines = vec![
             format!("{}  {connections}, {in_flight} in flight on each", paint(style::NAME, method)),
             String::new(),
-            row("calls", &format!("{} in {}", grouped(self.calls()), seconds(measured.elapsed.as_secs_f64()))),
-            row("throughput", &format!("{} calls/s", grouped(self.per_second() as u64))),
+            row("calls", &format!("{} in {}", grouped(measured.calls()), seconds(measured.elapsed.as_secs_f64()))),
+            row("throughput", &speed(self.per_second())),
         ];
         if !latency.is_empty() {
             lines.push(row(
@@ -65,20 +65,18 @@ impl Report<'_> {
             "connections": connections,
             "in_flight": in_flight,
             "seconds": measured.elapsed.as_secs_f64(),
-            "calls": self.calls(),
+            "calls": measured.calls(),
             "calls_per_second": self.per_second(),
             "latency_us": if latency.is_empty() { Value::Null } else { latencies },
             "errors": measured.errors,
         })
     }
 
-    /// Answers, errors among them.
-    fn calls(&self) -> u64 {
-        self.measured.latency.len() + self.measured.errors.values().sum::<u64>()
-    }
-
     fn per_second(&self) -> f64 {
-        self.calls() as f64 / self.measured.elapsed.as_secs_f64()
+        match self.measured.calls() {
+            0 => 0.0,
+            calls => calls as f64 / self.measured.elapsed.as_secs_f64(),
+        }
     }
 }
 
@@ -97,6 +95,14 @@ fn time(nanos: f64) -> String {
 
 fn seconds(seconds: f64) -> String {
     format!("{seconds:.2} s")
+}
+
+/// Calls in a second, with a digit more where there are few.
+pub(super) fn speed(per_second: f64) -> String {
+    match per_second {
+        few if few < 100.0 => format!("{few:.1} calls/s"),
+        many => format!("{} calls/s", grouped(many as u64)),
+    }
 }
 
 fn count(number: u64, noun: &str) -> String {

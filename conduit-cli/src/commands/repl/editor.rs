@@ -9,7 +9,7 @@ use super::{complete::Names, helper::Prompt};
 use crate::{
     exit::Exit,
     failure::{self, Failure, Result},
-    output,
+    output::{self, Level, Output},
 };
 
 /// What came from the keyboard.
@@ -157,6 +157,17 @@ impl Printer {
                 printer.print(line + "\n").map_err(|error| failed(&error))
             }
             Self::Plain => output::line(&line),
+        }
+    }
+
+    /// Prints what is no data.
+    pub(super) fn say(&mut self, output: Output, level: Level, message: &str) -> Result {
+        match self {
+            Self::Above(_) => self.print(output.said(level, message)),
+            Self::Plain => {
+                output.say(level, message);
+                Ok(())
+            }
         }
     }
 }

@@ -6,11 +6,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use conduit::Client;
+use tokio::task::JoinHandle;
+
 use super::editor::Printer;
 use crate::{
-    failure,
-    news::{Event, Inbox, News, ending},
-    output::Output,
+    news::{Event, Feed, Inbox, News, ending},
+    output::{Level, Output},
 };
 
 /// What is heard; nothing at first.
@@ -24,6 +26,9 @@ struct Heard {
     names: BTreeSet<String>,
     ignored: BTreeSet<String>,
     is_back: bool,
+    client: Option<Client>,
+    /// What tells of the end of the client.
+    end: Option<JoinHandle<()>>,
 }
 
 impl Hearing {
@@ -31,7 +36,7 @@ impl Hearing {
     pub(super) fn hear(&self, events: Vec<String>) -> String {
         let mut heard = self.lock();
         if events.is_empty() {
-            *heard = Heard { all: true, is_back: heard.is_back, ..Heard::default() };
+            heard.only(true);
         }
         for event in events {
             heard.ignored.remove(&event);
@@ -44,7 +49,7 @@ impl Hearing {
     pub(super) fn ignore(&self, events: &[String]) -> String {
         let mut heard = self.lock();
         if events.is_empty() {
-            *heard = Heard { is_back: heard.is_back, ..Heard::default() };
+            heard.only(false);
         }
         for event in events {
             heard.names.remove(event);
@@ -55,22 +60,42 @@ impl Hearing {
         heard.to_string()
     }
 
+    /// Tells from now on of the connections of this client, which takes the place of one that has ended.
+    pub(super) fn follow(&self, client: &Client, feed: &Feed) {
+        let mut heard = self.lock();
+        heard.end = Some(feed.end_of(client.clone()));
+        heard.client = Some(client.clone());
+    }
+
+    /// Tells of no client any more: this one is being closed.
+    pub(super) fn unfollow(&self) {
+        let mut heard = self.lock();
+        heard.end.take().inspect(JoinHandle::abort);
+        heard.client = None;
+    }
+
     /// Prints what is heard, as it comes, and what becomes of the connection.
     pub(super) async fn print(self, mut inbox: Inbox, output: Output, mut printer: Printer) {
         while let Some(news) = inbox.next().await {
-            let line = match news {
-                News::Event(event) if self.lock().wants(&event) => Some(event.line(output)),
-                News::Lost(end) if end.code.is_worth_a_retry() => {
-                    Some(failure::warning(&format!("{}; connecting again", ending(&end))))
+            let printed = match news {
+                News::Event(event) if self.lock().wants(&event) => printer.print(event.line(output)),
+                News::Lost(end) if self.lock().comes_back() => {
+                    printer.say(output, Level::Warning, &format!("{}; connecting again", ending(&end)))
+                }
+                News::Ended(end) => {
+                    printer.say(output, Level::Warning, &format!("{}; the next line connects again", ending(&end)))
                 }
                 News::Back => {
-                    self.lock().is_back = true;
-                    Some(failure::note("connected again"))
+                    self.set_is_back();
+                    printer.say(output, Level::Note, "connected again")
                 }
-                News::Event(_) | News::Lost(_) => None,
+                News::Event(_) | News::Lost(_) => Ok(()),
             };
-            let dropped = inbox.dropped().map(|dropped| failure::warning(&dropped));
-            if line.into_iter().chain(dropped).any(|line| printer.print(line).is_err()) {
+            let told = printed.and_then(|()| match inbox.dropped() {
+                Some(dropped) => printer.say(output, Level::Warning, &dropped),
+                None => Ok(()),
+            });
+            if told.is_err() {
                 return;
             }
         }
@@ -81,12 +106,28 @@ impl Hearing {
         std::mem::take(&mut self.lock().is_back)
     }
 
+    pub(super) fn set_is_back(&self) {
+        self.lock().is_back = true;
+    }
+
     fn lock(&self) -> MutexGuard<'_, Heard> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Heard {
+    /// Whether another connection follows one that is lost.
+    fn comes_back(&self) -> bool {
+        self.client.as_ref().is_some_and(|client| !client.is_closed())
+    }
+
+    /// Hears all, or nothing, and has no names to tell them by.
+    fn only(&mut self, all: bool) {
+        self.all = all;
+        self.names.clear();
+        self.ignored.clear();
+    }
+
     fn wants(&self, event: &Event) -> bool {
         self.names.contains(&event.name) || (self.all && !self.ignored.contains(&event.name))
     }
