@@ -1,7 +1,7 @@
 //! How messages reach a server: the files that know axum, of which `server.rs` shows the router, and WebSocket frames.
 //!
 //! One URL serves both: `GET` with an upgrade is a WebSocket (`websocket.rs`), `POST` is a call over HTTP
-//! (`http.rs`). Raw routes (`raw.rs`) have URLs of their own.
+//! (`http.rs`). Raw routes have URLs of their own.
 
 mod frame;
 mod http;
@@ -12,7 +12,6 @@ mod output;
 mod progress;
 #[cfg(feature = "prometheus")]
 pub(crate) mod prometheus;
-mod raw;
 mod socket;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
@@ -51,7 +50,7 @@ pub(crate) fn router(server: Server) -> Router {
     let routes: MethodRouter<Server> = get(websocket::upgrade).merge(post(http::call));
     let raw = server.0.raw_routes.iter().fold(Router::new(), |router, route| {
         let (server, path, route) = (server.clone(), &route.path, Arc::new(route.clone()));
-        router.route(path, get(move |request| raw::upgrade(server, route, request)))
+        router.route(path, get(move |request| websocket::upgrade_raw(server, route, request)))
     });
     raw.route("/", routes.layer(cors)).layer(waited_for).with_state(server)
 }
@@ -78,7 +77,7 @@ async fn login(server: &Server, headers: &HeaderMap, handshake: &Handshake) -> R
         None if shows_another || server.auth().is_open() => String::new(),
         None if header.is_some() => {
             server.metrics().refused(Cause::BadToken);
-            return Err("wanted is `Authorization: Bearer TOKEN`".into());
+            return Err(WANTED.into());
         }
         None => return Ok(None),
     };
@@ -114,6 +113,9 @@ async fn turned_away(server: &Server, headers: &HeaderMap) -> Option<Response> {
     tracing::error!(%error, "not started");
     Some(unavailable("the server has not started"))
 }
+
+/// What a request is told that shows no token.
+const WANTED: &str = "wanted is `Authorization: Bearer TOKEN`";
 
 /// The header in which a client tells its version.
 const VERSION: HeaderName = HeaderName::from_static(VERSION_HEADER);
