@@ -1,12 +1,16 @@
 //! One peer: what methods and the server know of it.
 
+mod counters;
+mod peer;
+mod stage;
+
 use std::{
     any::{Any, TypeId},
     fmt,
     net::SocketAddr,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -14,24 +18,22 @@ use std::{
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use self::counters::Counters;
+use self::{counters::Traffic, stage::Stage};
 use crate::{
     asked::Asked,
     capacity::Seat,
     close::{Close, CloseCode},
     config::ServerConfig,
     context::Lend,
-    dispatch::Peer,
-    error::Result,
-    event_failed::EventFailed,
     events::Event,
     handshake::Handshake,
     identity::Identity,
     in_flight::InFlight,
-    method::MethodMeta,
     outbox::{Outbox, Text},
     payload::shared_event_text,
     pending_call::{Callee, Patience, PendingCall},
-    protocol::{ErrorCode, ErrorObject, Id, Response},
+    protocol::Id,
     rate::Rates,
 };
 
@@ -93,7 +95,7 @@ impl Connection {
             handshake,
             seat: Mutex::new(seat),
             counters: Traffic::default(),
-            stage: Stage(AtomicU8::new(Stage::NEW)),
+            stage: Stage::default(),
             hooks: tokio::sync::Mutex::default(),
             identity: OnceLock::new(),
             in_flight: Arc::new(InFlight::new(config.max_in_flight, config.max_queue_bytes)),
@@ -139,17 +141,6 @@ impl Connection {
         &self.0.handshake
     }
 
-    /// Whether the peer has shown who it is, and was not refused. On a server without login, everybody has.
-    #[must_use]
-    pub fn is_logged_in(&self) -> bool {
-        matches!(self.0.stage.load(), Stage::WELCOMED | Stage::LIVE)
-    }
-
-    /// Whether the hooks have let the peer in, after its login.
-    pub(crate) fn is_live(&self) -> bool {
-        self.0.stage.load() == Stage::LIVE
-    }
-
     /// Who the login found; `None` before it. On a server without login, an identity without a name.
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
@@ -162,51 +153,10 @@ impl Connection {
         self.0.connected_at
     }
 
-    /// What has passed over the connection so far.
-    #[must_use]
-    pub fn counters(&self) -> Counters {
-        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let Traffic { messages_in, messages_out, bytes_in, bytes_out } = &self.0.counters;
-        Counters {
-            messages_in: of(messages_in),
-            messages_out: of(messages_out),
-            bytes_in: of(bytes_in),
-            bytes_out: of(bytes_out),
-            events_dropped: self.0.outbox.dropped(),
-        }
-    }
-
-    pub(crate) fn count_message_in(&self) {
-        // The session alone counts.
-        let count = &self.0.counters.messages_in;
-        count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn count_messages_out(&self, more: u64) {
-        let count = &self.0.counters.messages_out;
-        count.store(count.load(Ordering::Relaxed) + more, Ordering::Relaxed);
-    }
-
-    pub(crate) fn set_traffic(&self, (bytes_in, bytes_out): (u64, u64)) {
-        self.0.counters.bytes_in.store(bytes_in, Ordering::Relaxed);
-        self.0.counters.bytes_out.store(bytes_out, Ordering::Relaxed);
-    }
-
     /// How long the peer took to answer the last ping; `None` before the first.
     #[must_use]
     pub fn latency(&self) -> Option<Duration> {
         Some(Duration::from_nanos(self.0.latency.load(Ordering::Relaxed))).filter(|latency| !latency.is_zero())
-    }
-
-    /// Whether the peer has logged in as far as the method asks for it.
-    fn is_let_in_to(&self, method: &MethodMeta) -> bool {
-        method.public || self.is_live()
-    }
-
-    /// Whether the peer's roles let it call the method.
-    fn has_role_for(&self, method: &MethodMeta) -> bool {
-        let has = |role: &&str| self.identity().is_some_and(|identity| identity.has_role(role));
-        method.allow.is_empty() || method.allow.iter().any(has)
     }
 
     pub(crate) fn set_latency(&self, latency: Duration) {
@@ -282,12 +232,6 @@ impl Connection {
         self.0.outbox.close(Close::new(code.into().to_send(), reason.into()));
     }
 
-    /// Turns the peer away: it is sent nothing but what it is owed, and closed. For whoever logs it in.
-    pub(crate) fn refuse(&self, code: CloseCode, reason: &str) {
-        self.0.stage.leave();
-        self.0.outbox.close(Close::new(code, reason.to_owned()));
-    }
-
     /// Keeps a value of the application's own with the connection, in place of the one before.
     pub fn set_data<T: Send + Sync + 'static>(&self, data: T) {
         let data: Arc<dyn Any + Send + Sync> = Arc::new(data);
@@ -300,50 +244,6 @@ impl Connection {
     #[must_use]
     pub fn data<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.0.data.lock().unwrap_or_else(PoisonError::into_inner).clone()?.downcast().ok()
-    }
-
-    /// Starts a login; `false` when there is one already, made or under way.
-    pub(crate) fn begin_login(&self) -> bool {
-        self.0.stage.advance(Stage::NEW, Stage::LOGGING_IN)
-    }
-
-    /// Ends a login that did not succeed; the peer may try again.
-    pub(crate) fn give_up_login(&self) {
-        self.0.stage.advance(Stage::LOGGING_IN, Stage::NEW);
-        self.0.outbox.wake();
-    }
-
-    /// Takes a place among those that have logged in; says whether one was free.
-    pub(crate) fn take_place(&self) -> bool {
-        self.0.seat.lock().unwrap_or_else(PoisonError::into_inner).as_mut().is_none_or(Seat::promote)
-    }
-
-    /// Logs the peer in; `false` when it is gone. The hooks come next.
-    pub(crate) fn enter(&self, identity: Identity) -> bool {
-        if !self.0.stage.advance(Stage::LOGGING_IN, Stage::ENTERING) {
-            return false;
-        }
-        // The stage lets one login in. Whoever sees it logged in finds who it is.
-        let _ = self.0.identity.set(identity);
-        self.0.stage.advance(Stage::ENTERING, Stage::WELCOMED)
-    }
-
-    /// Lets the peer's calls through: the hooks have run.
-    pub(crate) fn go_live(&self) {
-        self.0.stage.advance(Stage::WELCOMED, Stage::LIVE);
-        self.0.outbox.wake();
-    }
-
-    /// Notes that the peer is gone; says whether its hooks had run.
-    pub(crate) fn leave_stage(&self) -> bool {
-        // The application may keep the handle for as long as it likes; the place is free now.
-        drop(self.0.seat.lock().unwrap_or_else(PoisonError::into_inner).take());
-        self.0.stage.leave() == Stage::LIVE
-    }
-
-    /// Whether what the peer sends has to wait for its login, so that calls sent right behind it find it made.
-    pub(crate) fn is_logging_in(&self) -> bool {
-        matches!(self.0.stage.load(), Stage::LOGGING_IN | Stage::ENTERING | Stage::WELCOMED)
     }
 
     /// Held while the hooks of the connection run, so that those of its end come after those of its beginning.
@@ -413,102 +313,6 @@ impl fmt::Debug for Connection {
 impl Lend for Connection {
     fn lend(&self, wanted: TypeId) -> Option<&(dyn Any + Send + Sync)> {
         if wanted == TypeId::of::<Self>() { Some(self) } else { self.0.home.lend(wanted) }
-    }
-}
-
-impl Peer for Connection {
-    fn in_flight(&self) -> &Arc<InFlight> {
-        &self.0.in_flight
-    }
-
-    fn may_send(&self, messages: usize, bytes: usize) -> Result<(), ErrorObject> {
-        self.0.rates.as_ref().map_or(Ok(()), |rates| rates.admit(messages, bytes))
-    }
-
-    fn settle(&self, response: Response<'_>) -> bool {
-        self.0.asked.settle(response)
-    }
-
-    fn event_failed(event: &str, error: &ErrorObject) -> Option<String> {
-        Some(EventFailed::text(event, error))
-    }
-
-    fn may_see(&self, method: &MethodMeta) -> bool {
-        self.is_let_in_to(method) && self.has_role_for(method)
-    }
-
-    fn may_call(&self, method: &MethodMeta, name: &str) -> Result<(), ErrorObject> {
-        if !self.is_let_in_to(method) {
-            let message = if self.is_logging_in() {
-                format!(
-                    "login required: `{name}` came in one batch with the login, which is not done yet; call it behind the batch"
-                )
-            } else {
-                format!(
-                    "login required: `{name}` is not public; call `rpc.login` first, or connect with an `Authorization: Bearer` header"
-                )
-            };
-            return Err(ErrorObject::with_code(ErrorCode::Unauthorized, message));
-        }
-        if !self.has_role_for(method) {
-            let message = format!("forbidden: `{name}` is for the role {}", method.allow.join(" or "));
-            return Err(ErrorObject::with_code(ErrorCode::Forbidden, message));
-        }
-        Ok(())
-    }
-}
-
-/// What has passed over a connection: messages of JSON-RPC, and bytes of the socket with frames, pings and all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counters {
-    /// Messages that the peer sent.
-    pub messages_in: u64,
-    /// Messages that the peer was sent.
-    pub messages_out: u64,
-    /// Bytes that the peer sent.
-    pub bytes_in: u64,
-    /// Bytes that the peer was sent.
-    pub bytes_out: u64,
-    /// Events that were dropped because the peer read too slowly; see [`SlowClients`](crate::SlowClients).
-    pub events_dropped: u64,
-}
-
-#[derive(Default)]
-struct Traffic {
-    messages_in: AtomicU64,
-    messages_out: AtomicU64,
-    bytes_in: AtomicU64,
-    bytes_out: AtomicU64,
-}
-
-/// How far a connection has come.
-struct Stage(AtomicU8);
-
-impl Stage {
-    const NEW: u8 = 0;
-    /// Credentials are being looked at.
-    const LOGGING_IN: u8 = 1;
-    /// They are good; who it is is being noted.
-    const ENTERING: u8 = 2;
-    /// Logged in; the hooks run.
-    const WELCOMED: u8 = 3;
-    /// The hooks have let it in.
-    const LIVE: u8 = 4;
-    /// It has ended, or was refused.
-    const GONE: u8 = 5;
-
-    fn load(&self) -> u8 {
-        self.0.load(Ordering::Acquire)
-    }
-
-    /// Says whether it was at `from`, and is at `to` now.
-    fn advance(&self, from: u8, to: u8) -> bool {
-        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-
-    /// Ends it, and says at what it was.
-    fn leave(&self) -> u8 {
-        self.0.swap(Self::GONE, Ordering::AcqRel)
     }
 }
 
