@@ -26,6 +26,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
 /// | 1009 | a message was over `max_message_size` | not with that message |
 /// | 1011 | the handler of a raw route failed; the server's log says how | yes |
 /// | 1013 | the server is full | yes, after a while |
+/// | 3000 | never sent: how a client ends whose login is refused when it comes back | no |
 /// | 4001 | no login within `auth_timeout` | with credentials, or an `on_connect` hook that logs in |
 /// | 4002 | the client read too slowly and its queue was full | yes |
 /// | 4003 | the server's application refused the client | no |
@@ -54,6 +55,9 @@ impl CloseCode {
     pub const INTERNAL_ERROR: Self = Self(1011);
     /// The server has as many connections as it may have.
     pub const TRY_AGAIN_LATER: Self = Self(1013);
+    /// The login was refused (registered as "Unauthorized"). Never sent by conduit: a client
+    /// [ends](crate::Client::closed) so that lost its connection and may not come back.
+    pub const UNAUTHORIZED: Self = Self(3000);
     /// The client did not log in within `auth_timeout`.
     pub const LOGIN_TIMEOUT: Self = Self(4001);
     /// The client read more slowly than it was sent to, until its queue was full.

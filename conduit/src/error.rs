@@ -48,13 +48,14 @@ pub enum ErrorKind {
     Startup,
     /// The connection could not be made.
     Connect,
-    /// The server refused the login.
+    /// The server refused the login, or the client (HTTP status 401 or 403).
     Unauthorized,
     /// The server is older than this client takes, or did not tell its version: see [`Error::version_mismatch`].
     Version,
     /// The connection was closed, or lost, before the answer came.
     Closed,
-    /// The answer did not come in time.
+    /// The answer did not come in time. Where the server gives a call up that takes too long, it is `Rpc` with -32003:
+    /// [`Error::is_timeout`] asks for both.
     Timeout,
     /// The server answered with an error, or the client knows that it would: see [`Error::object`].
     Rpc,
@@ -226,7 +227,21 @@ impl Error {
     /// [`ServerBuilder::minimum_version`](crate::ServerBuilder::minimum_version).
     #[must_use]
     pub fn version_mismatch(&self) -> Option<&VersionMismatch> {
-        self.0.source.as_ref()?.downcast_ref()
+        let source = self.0.source.as_ref()?;
+        source.downcast_ref().or_else(|| source.downcast_ref::<Self>()?.version_mismatch())
+    }
+
+    /// Whether a login is what is missing: the server refused that of the client, or answered that the call asks for one
+    /// (-32001).
+    ///
+    /// It holds for calls too whose client lost its connection and is refused when it comes back. What the server said
+    /// is in the message.
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        let of_source = || self.0.source.as_ref()?.downcast_ref::<Self>().map(Self::is_unauthorized);
+        self.kind() == ErrorKind::Unauthorized
+            || self.code() == Some(ErrorCode::Unauthorized.code())
+            || of_source().unwrap_or_default()
     }
 
     /// Whether the answer did not come in time, or the server gave the call up for taking too long.

@@ -9,11 +9,17 @@ pub(super) struct Backoff {
     limit: Option<u32>,
     attempts: u32,
     waits: u32,
+    /// The logins in a row that were refused.
+    refusals: u32,
 }
+
+/// How many logins in a row may be refused until the client gives up: a token may expire on its way, but a client that
+/// is not wanted must not use up the failed logins that its address may have.
+pub(super) const MAX_REFUSALS: u32 = 3;
 
 impl Backoff {
     pub(super) fn new(delay: RangeInclusive<Duration>, limit: Option<u32>) -> Self {
-        Self { delay, limit, attempts: 0, waits: 0 }
+        Self { delay, limit, attempts: 0, waits: 0, refusals: 0 }
     }
 
     /// Notes an attempt; returns its number, from 1.
@@ -28,12 +34,24 @@ impl Backoff {
         let (least, most) = (*self.delay.start(), *self.delay.end());
         let longest = least.saturating_mul(2_u32.saturating_pow(self.waits)).min(most);
         self.waits = self.waits.saturating_add(1);
-        longest.mul_f64(0.5 + 0.5 * fraction())
+        // Halved first: the longest time there is has no double.
+        longest / 2 + (longest / 2).mul_f64(fraction())
     }
 
     /// Starts anew: the connection that there was has been of use.
     pub(super) fn reset(&mut self) {
         (self.attempts, self.waits) = (0, 0);
+    }
+
+    /// Notes that a login was refused; says whether that was the last one.
+    pub(super) fn refuse(&mut self) -> bool {
+        self.refusals += 1;
+        self.refusals >= MAX_REFUSALS
+    }
+
+    /// Notes that a login was accepted.
+    pub(super) fn accept(&mut self) {
+        self.refusals = 0;
     }
 
     /// Whether there may be another attempt.
@@ -78,8 +96,10 @@ mod tests {
 
     #[test]
     fn very_many_waits_overflow_nothing() {
-        let mut backoff = Backoff::new(Duration::from_secs(1)..=Duration::MAX / 4, None);
-        assert!((0..200).map(|_| backoff.wait()).all(|wait| wait <= Duration::MAX / 4));
+        for least in [Duration::from_secs(1), Duration::MAX] {
+            let mut backoff = Backoff::new(least..=Duration::MAX, None);
+            assert!((0..200).all(|_| backoff.wait() >= least / 2));
+        }
     }
 
     #[test]

@@ -154,7 +154,7 @@ impl Batch {
         let methods = entries.into_iter().filter(|entry| entry.is_call).map(|entry| entry.method);
         let given: Vec<_> = methods.zip(outcomes).collect();
         for (method, outcome) in &given {
-            outcome.as_ref().map_or(Ok(()), |answer| exchange::inspect(link, method, answer))?;
+            exchange::inspect(&client, method, outcome)?;
         }
         let mut answers: Vec<_> = given.into_iter().map(|(method, outcome)| (method, Answer::Given(outcome))).collect();
         for Refused { call, method, error } in refused {

@@ -19,8 +19,7 @@ impl Client {
             Exchange { link: &self.link, what: &what, patience, idempotent, ahead: self.ahead, is_batch: false };
         let outcomes = exchange.run(1, |id, timeout| request(method, params, Some(id), timeout)).await?;
         let outcome = outcomes.into_iter().next().expect("one call has one outcome");
-        let result = outcome.map_err(|failure| failure.into_error(&what))?;
-        exchange::inspect(&self.link, method, &result)?;
-        Ok(result)
+        exchange::inspect(self, method, &outcome)?;
+        outcome.map_err(|failure| failure.into_error(&what))
     }
 }

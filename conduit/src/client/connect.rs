@@ -29,8 +29,9 @@ use crate::{
 /// A connection to be made: await it to connect.
 ///
 /// A client stays connected: when its connection is lost it makes another one, and logs in again. It does not come back
-/// from a close that says so (see [`CloseCode`](crate::CloseCode)), nor when the server refuses the login or is too
-/// old; [`reconnect`](Self::reconnect) turns it off.
+/// from a close that says so (see [`CloseCode`](crate::CloseCode)), nor when the server refuses the login (HTTP status 401
+/// or 403; of [`credentials`](Self::credentials), three times in a row) or is too old; [`reconnect`](Self::reconnect) turns
+/// it off.
 ///
 /// # Errors
 /// `Connect` when the URL, the password, a version, a header or the root certificate can't be used, or the server is
@@ -117,7 +118,9 @@ impl Connect {
     /// tokens that expire.
     ///
     /// The hook returns it, or a `Result`: an error fails the attempt, and so does a token that the server refuses. The
-    /// next one asks again. It is part of an attempt, so that [`connect_timeout`](Self::connect_timeout) holds for it.
+    /// next one asks again, up to the third token in a row that is refused: then the client ends, and
+    /// [`is_unauthorized`](Error::is_unauthorized) tells its errors from others. The hook is part of an attempt, so that
+    /// [`connect_timeout`](Self::connect_timeout) holds for it.
     ///
     /// ```no_run
     /// # use conduit::Client;
@@ -248,11 +251,12 @@ impl Connect {
     /// Runs when there is a connection, the first and each that follows, before the calls that wait are sent over it:
     /// to log in with `rpc.login`, or to join rooms again.
     ///
-    /// The client that it is lent goes ahead of the others, whose messages wait until the hook has ended. The hook is
-    /// dropped when the connection falls before that. Several run one after the other. A failure is logged.
+    /// The client that it is lent goes ahead of the others, whose messages wait until the hook has ended; so does that of a
+    /// [method](Self::methods), or a handler with an ack, which the server calls meanwhile. What they send is for this
+    /// connection alone. The hook is dropped when the connection falls before it has ended. Several run one after the
+    /// other. A failure is logged; a login by `rpc.login` that is refused three times in a row ends the client.
     ///
-    /// A [method](Self::methods) or handler that the server calls meanwhile is lent a client of the others: where it
-    /// calls the server, that waits for the hook. A hook must not wait for what the server does only after such a call.
+    /// Handlers of events that are not answered are lent a client of the others: a hook must not wait for what they do.
     ///
     /// ```no_run
     /// # use conduit::Client;
@@ -275,7 +279,8 @@ impl Connect {
     }
 
     /// Runs when a connection has ended, whether another one follows or not, with the code and reason that
-    /// [`Client::closed`] would tell. The hooks of the next connection wait for it; the attempts to make one do not.
+    /// [`Client::closed`] would tell. The hooks of the next connection wait for it; the attempts to make one do not. The
+    /// end of the client waits for that of the last connection, for up to 5 seconds.
     pub fn on_disconnect<F, Fut>(mut self, hook_fn: F) -> Self
     where
         F: Fn(Disconnected) -> Fut + Send + Sync + 'static,

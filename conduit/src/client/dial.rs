@@ -31,6 +31,13 @@ pub(super) struct Refused {
     pub(super) is_final: bool,
 }
 
+impl Refused {
+    /// Whether it is the last attempt: another would fail as well, or too many logins in a row were refused.
+    pub(super) fn is_last(&self, backoff: &mut Backoff) -> bool {
+        self.is_final || self.error.kind() == ErrorKind::Unauthorized && backoff.refuse()
+    }
+}
+
 /// How to connect to a server; checked.
 pub(super) struct Dialer {
     pub(super) target: Target,
@@ -108,11 +115,12 @@ impl Dialer {
 pub(super) async fn first<D: Dial>(dialer: &D, mut backoff: Backoff, retries: bool) -> Result<D::Transport> {
     loop {
         let attempt = backoff.attempt();
-        let Refused { error, is_final } = match dialer.dial().await {
+        let refused = match dialer.dial().await {
             Ok(transport) => return Ok(transport),
             Err(refused) => refused,
         };
-        if !retries || is_final || !backoff.may_go_on() {
+        let (is_last, error) = (refused.is_last(&mut backoff), refused.error);
+        if !retries || is_last || !backoff.may_go_on() {
             return Err(error);
         }
         let wait = backoff.wait();

@@ -17,8 +17,10 @@ pub(super) enum Ending {
     ByServer(Close),
     /// Without a Close frame of the server. The code is that which this side closed it with, if it did.
     Lost { why: String, told: Option<CloseCode> },
-    /// It was lost, and no other came.
-    GaveUp(String),
+    /// It was lost, and the attempt of this number to make another one failed. The next follows.
+    NotBack { lost: Box<Self>, attempt: u32, failure: Error },
+    /// It was lost, and no other comes, by this failure if there was one.
+    GaveUp { why: String, failure: Option<Error> },
 }
 
 impl Ending {
@@ -38,7 +40,17 @@ impl Ending {
     }
 
     pub(super) fn error(&self, message: String) -> Error {
-        Error::new(ErrorKind::Closed, message).with_close(self.close())
+        self.explain(Error::new(ErrorKind::Closed, message).with_close(self.close()))
+    }
+
+    /// The same error, with the failure that is behind it.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        match self {
+            Self::NotBack { failure, .. } | Self::GaveUp { failure: Some(failure), .. } => {
+                error.with_source(failure.clone())
+            }
+            _ => error,
+        }
     }
 
     /// Code and reason, as a server's disconnect hook would read them.
@@ -48,9 +60,11 @@ impl Ending {
             Self::ByServer(close) => {
                 close::Close::new(close.code().map_or(CloseCode::NO_STATUS, CloseCode::from), close.reason().to_owned())
             }
-            // Goes into no frame, so that it may be long.
-            Self::Lost { why, .. } | Self::GaveUp(why) => {
-                close::Close { code: CloseCode::ABNORMAL, reason: Cow::Owned(why.clone()) }
+            Self::NotBack { lost, .. } => lost.close(),
+            Self::Lost { why, .. } => told_nobody(CloseCode::ABNORMAL, why),
+            Self::GaveUp { why, failure } => {
+                let is_login = failure.as_ref().is_some_and(Error::is_unauthorized);
+                told_nobody(if is_login { CloseCode::UNAUTHORIZED } else { CloseCode::ABNORMAL }, why)
             }
         }
     }
@@ -72,9 +86,15 @@ impl Ending {
             Self::ByUs => Some(CloseCode::NORMAL),
             Self::ByServer(close) => Some(close.code().map_or(CloseCode::NO_STATUS, CloseCode::from)),
             Self::Lost { told, .. } => *told,
-            Self::GaveUp(_) => None,
+            Self::NotBack { lost, .. } => lost.code(),
+            Self::GaveUp { .. } => None,
         }
     }
+}
+
+/// Goes into no frame, so that the reason may be long.
+fn told_nobody(code: CloseCode, reason: &str) -> close::Close {
+    close::Close { code, reason: Cow::Owned(reason.to_owned()) }
 }
 
 impl From<Lost> for Ending {
@@ -89,7 +109,10 @@ impl fmt::Display for Ending {
             Self::ByUs => f.write_str("this client closed it"),
             Self::ByServer(close) => close.fmt(f),
             Self::Lost { why, .. } => write!(f, "lost without a close frame: {why}"),
-            Self::GaveUp(why) => f.write_str(why),
+            Self::NotBack { lost, attempt, failure } => {
+                write!(f, "{lost}; attempt {attempt} to reconnect failed: {failure}")
+            }
+            Self::GaveUp { why, .. } => f.write_str(why),
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    dial,
+    Client, dial,
     ending::Ending,
     link::{Link, Place, Route},
     pending::{Failure, Outcome},
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     pending_call::Patience,
-    protocol::{Id, timed_request_text},
+    protocol::{ErrorCode, Id, timed_request_text},
 };
 
 /// The method with which a client logs in, and by whose answer it knows the server's version.
@@ -33,8 +33,8 @@ pub(super) struct Exchange<'a> {
     pub(super) patience: Patience,
     /// Whether they may be sent again when they may have run.
     pub(super) idempotent: bool,
-    /// Whether they go ahead of those that wait for a hook.
-    pub(super) ahead: bool,
+    /// The connection on which they go ahead of those that wait for a hook.
+    pub(super) ahead: Option<u64>,
     /// Whether they are a batch.
     pub(super) is_batch: bool,
 }
@@ -63,7 +63,8 @@ impl Exchange<'_> {
             let ids = self.link.next_ids(calls);
             let text = write(ids.start, self.patience.told(start.elapsed()));
             if ids.is_empty() {
-                self.link.send(text, Route::Free, place);
+                let route = place.route();
+                self.link.send(text, route, place);
                 return Ok(Vec::new());
             }
             // A connection that fell since counts for nothing.
@@ -108,11 +109,11 @@ impl Exchange<'_> {
 
 /// The error of a message that found no way out in its time.
 pub(super) fn not_sent_in_time(link: &Link, what: &str, timeout: Duration) -> Error {
-    let why = match link.pending().lost() {
-        Some(ending) => format!("the connection is down: {ending}"),
-        None => "the connection takes no more at the moment".into(),
-    };
-    Error::new(ErrorKind::Timeout, format!("{what} was not sent within {timeout:?}: {why}")).unsent()
+    let error = |why| Error::new(ErrorKind::Timeout, format!("{what} was not sent within {timeout:?}: {why}")).unsent();
+    match link.pending().lost() {
+        Some(ending) => ending.explain(error(format!("the connection is down: {ending}"))),
+        None => error("the connection takes no more at the moment".into()),
+    }
 }
 
 /// How the connection ended beneath calls of which none was answered, and whether they were sent.
@@ -134,13 +135,30 @@ pub(super) fn request(method: &str, params: Option<&RawValue>, id: Option<u64>, 
     timed_request_text(method, params, id.map(Id::from).as_ref(), timeout).expect("a string, JSON and numbers are JSON")
 }
 
-/// Looks at an answer for what the client itself must know: the version of a server that told it at the login.
+/// Looks at an answer for what the client itself must know of a login: the version that the server told, or that it
+/// was refused where it was to prepare a connection.
 ///
 /// # Errors
 /// The server is too old. The connection is closed.
-pub(super) fn inspect(link: &Link, method: &str, answer: &RawValue) -> Result<()> {
-    let Some(needed) = link.needed_version().filter(|_| method == LOGIN) else { return Ok(()) };
-    dial::check_login(needed, answer).inspect_err(|error| link.end(&Ending::GaveUp(error.to_string())))
+pub(super) fn inspect(client: &Client, method: &str, outcome: &Outcome) -> Result<()> {
+    let link = &*client.link;
+    match outcome {
+        _ if method != LOGIN => Ok(()),
+        Ok(answer) => {
+            link.logged_in();
+            let checked = link.needed_version().map_or(Ok(()), |needed| dial::check_login(needed, answer));
+            checked.inspect_err(|error| {
+                link.end(&Ending::GaveUp { why: error.to_string(), failure: Some(error.clone()) });
+            })
+        }
+        Err(Failure::Answered(refusal))
+            if client.ahead.is_some() && refusal.code() == ErrorCode::Unauthorized.code() =>
+        {
+            link.login_refused(refusal);
+            Ok(())
+        }
+        Err(_) => Ok(()),
+    }
 }
 
 /// Calls in the table. Dropping it takes them out, and cancels on the server those that were not answered.

@@ -6,7 +6,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tracing::Instrument;
 
 use super::{
-    WeakClient,
+    Client, WeakClient,
     host::Host,
     link::{Outgoing, Route, Shared},
     pending::{Failure, Outcome},
@@ -112,7 +112,7 @@ impl Incoming {
         {
             return Entry::Ended(request.id.map(|id| error_text(&id, &error)));
         }
-        let Some(client) = self.client.upgrade() else { return Entry::Ended(None) };
+        let Some(client) = self.client_for(&request) else { return Entry::Ended(None) };
         begin(method, request, &Arc::new(Host(client)), None, &ANY_SIZE, &self.metrics)
     }
 
@@ -121,7 +121,7 @@ impl Incoming {
         let admit = || self.shared.in_flight.admit(size(request.params));
         let Some(takers) = self.shared.handlers.find(&request.method, admit) else { return not_handled(&request) };
         // With the last handle gone the connection is about to close.
-        let Some(client) = self.client.upgrade() else { return Entry::Ended(None) };
+        let Some(client) = self.client_for(&request) else { return Entry::Ended(None) };
         let host = Arc::new(Host(client));
         let take = |request| begin(Target::Event(&takers.handlers), request, &host, None, &ANY_SIZE, &self.metrics);
         match takers.refusal {
@@ -137,6 +137,13 @@ impl Incoming {
                 })
             }
         }
+    }
+
+    /// What a method or a handler is lent. A hook may wait for what the server does with the answer to a request, so that
+    /// whoever makes it does not wait for the hook.
+    fn client_for(&self, request: &Request<'_>) -> Option<Client> {
+        let client = self.client.upgrade()?;
+        Some(if request.id.is_some() { client.going_ahead(self.replies.connection) } else { client })
     }
 
     fn response(&self, response: Response<'_>) {

@@ -6,7 +6,7 @@ use std::{
     pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -16,13 +16,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     WeakClient,
+    backoff::MAX_REFUSALS,
     dial::Dial,
     ending::Ending,
     handlers::Handlers,
     pending::{Gate, Pending},
     supervise::{self, Plan},
 };
-use crate::{error::Error, in_flight::InFlight, protocol::request_text};
+use crate::{
+    error::Error,
+    in_flight::InFlight,
+    protocol::{ErrorObject, request_text},
+};
 
 /// How many messages may wait for the socket; whoever sends the next one waits for a place.
 pub(super) const QUEUE: usize = 256;
@@ -51,6 +56,8 @@ pub(super) struct Shared {
     needed: Option<Version>,
     /// A connection came, opened, or fell.
     changed: Notify,
+    /// The logins in a row, of what goes ahead, that were refused.
+    refusals: AtomicU32,
     /// From here on nothing new is sent, and the task is about to end.
     pub(super) closing: CancellationToken,
     /// The task is gone, and with it the socket.
@@ -92,7 +99,16 @@ pub(super) enum Route {
 #[derive(Debug)]
 pub(super) struct Place {
     pub(super) connection: u64,
+    /// Whether it is had before the connection is open, for what goes ahead.
+    early: bool,
     slot: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// The way of a notification. What prepares a connection is for that one alone: the next is prepared anew.
+    pub(super) fn route(&self) -> Route {
+        if self.early { Route::Bound } else { Route::Free }
+    }
 }
 
 /// Why there is no place for a message.
@@ -139,6 +155,7 @@ impl Link {
             max_waiting: limits.max_waiting,
             needed: limits.needed,
             changed: Notify::new(),
+            refusals: AtomicU32::new(0),
             closing: CancellationToken::new(),
             ended: CancellationToken::new(),
         });
@@ -187,15 +204,15 @@ impl Link {
 
     /// Waits for a connection, and for a place in its queue. What is `taken` already needs no place among those that
     /// wait. Cancel safe: a place that nobody takes is free again.
-    pub(super) async fn place(&self, ahead: bool, taken: bool) -> Result<Place, NoPlace> {
+    pub(super) async fn place(&self, ahead: Option<u64>, taken: bool) -> Result<Place, NoPlace> {
         let shared = &*self.shared;
         loop {
-            let connection = match shared.pending.gate(ahead) {
-                Gate::Open(connection) => connection,
+            let (connection, early) = match shared.pending.gate(ahead) {
+                Gate::Open { connection, early } => (connection, early),
                 _ => shared.gate(ahead, taken).await?,
             };
             if let Ok(slot) = Arc::clone(&shared.slots).try_acquire_owned() {
-                return Ok(Place { connection, slot });
+                return Ok(Place { connection, early, slot });
             }
             let slot = tokio::select! {
                 slot = Arc::clone(&shared.slots).acquire_owned() => slot,
@@ -203,14 +220,14 @@ impl Link {
             };
             // Closed slots mean that the client has ended: the gate says how.
             if let Ok(slot) = slot {
-                return Ok(Place { connection, slot });
+                return Ok(Place { connection, early, slot });
             }
         }
     }
 
     /// Puts a message in the queue. After the end of the client it goes nowhere.
     pub(super) fn send(&self, text: String, route: Route, place: Place) {
-        let Place { connection, slot } = place;
+        let Place { connection, slot, .. } = place;
         let _ = self.outgoing.send(Outgoing { text, route, connection, slot: Some(slot) });
     }
 
@@ -237,6 +254,20 @@ impl Link {
         self.shared.ended.clone()
     }
 
+    /// Notes that a login was accepted.
+    pub(super) fn logged_in(&self) {
+        self.shared.refusals.store(0, Ordering::Relaxed);
+    }
+
+    /// Notes that the login which prepares a connection was refused. After several in a row the client ends.
+    pub(super) fn login_refused(&self, refusal: &ErrorObject) {
+        let refusals = self.shared.refusals.fetch_add(1, Ordering::Relaxed) + 1;
+        if refusals >= MAX_REFUSALS {
+            let why = format!("the server refused the login of `on_connect` {refusals} times in a row: {refusal}");
+            self.shared.end(&Ending::GaveUp { why, failure: Some(refusal.clone().into()) });
+        }
+    }
+
     /// Ends the client for a reason of its own.
     pub(super) fn end(&self, ending: &Ending) {
         self.shared.end(ending);
@@ -256,15 +287,15 @@ impl Drop for Link {
 }
 
 impl Shared {
-    /// Waits until a message may pass; the number of the connection that it may pass over.
-    async fn gate(&self, ahead: bool, taken: bool) -> Result<u64, NoPlace> {
+    /// Waits until a message may pass: the number of the connection that it may pass over, and whether it goes ahead.
+    async fn gate(&self, ahead: Option<u64>, taken: bool) -> Result<(u64, bool), NoPlace> {
         let mut place: Option<SemaphorePermit<'_>> = None;
         loop {
             let mut changed = pin!(self.changed.notified());
             // From here on a change is not missed.
             changed.as_mut().enable();
             match self.pending.gate(ahead) {
-                Gate::Open(connection) => return Ok(connection),
+                Gate::Open { connection, early } => return Ok((connection, early)),
                 Gate::Ended(ending) => return Err(NoPlace::Ended(ending)),
                 Gate::Shut => {}
                 Gate::Down(ending) if !taken && place.is_none() => match self.waiting.try_acquire() {
@@ -283,7 +314,8 @@ impl Shared {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
-            if !matches!(self.pending.gate(true), Gate::Open(there) if there == connection) {
+            if !matches!(self.pending.gate(Some(connection)), Gate::Open { connection: there, .. } if there == connection)
+            {
                 return;
             }
             changed.await;

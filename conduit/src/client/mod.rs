@@ -65,7 +65,7 @@ use self::{
     dial::Dial,
     handlers::{Given, Handlers, Kind},
     known::Known,
-    link::{Limits, Link, Route},
+    link::{Limits, Link},
     supervise::Plan,
 };
 use crate::{
@@ -107,8 +107,8 @@ pub struct Client {
     known: Arc<Known>,
     /// Of a call that does not say otherwise.
     patience: Patience,
-    /// Whether its messages go ahead of those that wait for a hook: it was lent to one.
-    ahead: bool,
+    /// The connection on which its messages go ahead of those that wait for a hook: it was lent to one.
+    ahead: Option<u64>,
 }
 
 impl Client {
@@ -127,7 +127,7 @@ impl Client {
         limits: Limits,
     ) -> Self {
         let (link, queue) = Link::new(handlers, limits);
-        let client = Self { link: Arc::new(link), known: Arc::new(known), patience, ahead: false };
+        let client = Self { link: Arc::new(link), known: Arc::new(known), patience, ahead: None };
         // Last, so that the first event finds a client.
         client.link.run(transport, plan, queue, client.downgrade());
         client
@@ -137,9 +137,9 @@ impl Client {
         WeakClient { link: Arc::downgrade(&self.link), known: Arc::clone(&self.known), patience: self.patience }
     }
 
-    /// The client for a hook that prepares the connection.
-    fn going_ahead(self) -> Self {
-        Self { ahead: true, ..self }
+    /// The client for a hook that prepares this connection, and for what the server asks meanwhile.
+    fn going_ahead(self, connection: u64) -> Self {
+        Self { ahead: Some(connection), ..self }
     }
 
     /// Calls a method: await the call for the answer, as a `T`.
@@ -219,7 +219,9 @@ impl Client {
             let (what, link) = (format!("`{method}`"), &*client.link);
             let place = tokio::time::timeout(client.patience.limit, link.place(client.ahead, false)).await;
             let place = place.map_err(|_| exchange::not_sent_in_time(link, &what, client.patience.limit))?;
-            link.send(text, Route::Free, place.map_err(|none| none.not_sent(&what))?);
+            let place = place.map_err(|none| none.not_sent(&what))?;
+            let route = place.route();
+            link.send(text, route, place);
             Ok(())
         }
     }
@@ -382,9 +384,10 @@ impl Client {
     }
 
     /// Closes the connection, for all clones and for good; returns when the server has closed its side, or after 5
-    /// seconds.
+    /// seconds, and [`on_disconnect`](Connect::on_disconnect) has run, or after 5 more.
     ///
-    /// Notifications that were handed over before still go out, if there is a connection. Calls that wait end with an
+    /// Notifications that were handed over before still go out, if there is a connection, also those that wait for a hook.
+    /// Calls that wait end with an
     /// error of kind `Closed`: await them first.
     ///
     /// # Cancel safety
@@ -394,8 +397,9 @@ impl Client {
     }
 
     /// Waits until the client has ended for good, and says how its last connection did: by the code and the reason of
-    /// the server's close frame, 1000 when this side closed it, 1006 when it was lost without one, could not be made
-    /// again, or led to a server that is too old; the reason says which.
+    /// the server's close frame, 1000 when this side closed it, 3000 when it was lost and the server refuses the login, 1006
+    /// when it was lost without a close frame, could not be made again, or led to a server that is too old; the reason
+    /// says which.
     ///
     /// A connection that is lost, and followed by another, does not end the client: [`Connect::on_disconnect`] tells of
     /// those.
@@ -430,7 +434,7 @@ struct WeakClient {
 impl WeakClient {
     fn upgrade(&self) -> Option<Client> {
         let (known, patience) = (Arc::clone(&self.known), self.patience);
-        Some(Client { link: self.link.upgrade()?, known, patience, ahead: false })
+        Some(Client { link: self.link.upgrade()?, known, patience, ahead: None })
     }
 }
 

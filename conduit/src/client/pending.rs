@@ -47,8 +47,11 @@ enum Phase {
 /// What stands between a message and the connection.
 #[derive(Debug)]
 pub(super) enum Gate {
-    /// Nothing; the number of the connection.
-    Open(u64),
+    /// Nothing. The number of the connection, and whether it is open to what goes ahead alone.
+    Open {
+        connection: u64,
+        early: bool,
+    },
     /// What goes ahead.
     Shut,
     Down(Ending),
@@ -106,11 +109,12 @@ impl Pending {
         }
     }
 
-    /// What stands between a message and the connection; what goes `ahead` need not wait until it is open.
-    pub(super) fn gate(&self, ahead: bool) -> Gate {
+    /// What stands between a message and the connection; what goes `ahead` on this one need not wait until it is open.
+    pub(super) fn gate(&self, ahead: Option<u64>) -> Gate {
         let table = self.lock();
+        let connection = table.connection;
         match &table.phase {
-            Phase::Up { open } if *open || ahead => Gate::Open(table.connection),
+            Phase::Up { open } if *open || ahead == Some(connection) => Gate::Open { connection, early: !open },
             Phase::Up { .. } => Gate::Shut,
             Phase::Down(ending) => Gate::Down(ending.clone()),
             Phase::Ended(ending) => Gate::Ended(ending.clone()),
@@ -203,6 +207,13 @@ impl Pending {
         if let Phase::Up { .. } = table.phase {
             table.phase = Phase::Down(ending.clone());
             table.fail_all(ending);
+        }
+    }
+
+    /// Says more of why there is no connection.
+    pub(super) fn not_back(&self, ending: Ending) {
+        if let Phase::Down(why) = &mut self.lock().phase {
+            *why = ending;
         }
     }
 
@@ -314,7 +325,7 @@ mod tests {
         assert!(matches!(calls[0].try_recv(), Ok(Err(Failure::Closed { sent: false, ending: Ending::ByUs }))));
         assert!(pending.register(2..3, connection).is_none());
         assert_ne!(pending.up(true), connection, "a connection that comes too late changes nothing");
-        assert!(matches!(pending.gate(true), Gate::Ended(Ending::ByUs)));
+        assert!(matches!(pending.gate(None), Gate::Ended(Ending::ByUs)));
     }
 
     #[test]
@@ -324,14 +335,16 @@ mod tests {
         pending.mark_sent(&(1..2));
         pending.fall(&lost());
         assert!(matches!(calls[0].try_recv(), Ok(Err(Failure::Closed { sent: true, .. }))));
-        assert!(matches!(pending.gate(true), Gate::Down(_)));
+        assert!(matches!(pending.gate(Some(first)), Gate::Down(_)));
         assert!(pending.register(2..3, first).is_none());
         let second = pending.up(false);
         assert!(pending.register(2..3, first).is_none());
-        assert!(matches!(pending.gate(false), Gate::Shut));
-        assert!(matches!(pending.gate(true), Gate::Open(number) if number == second));
+        assert!(matches!(pending.gate(None), Gate::Shut));
+        assert!(matches!(pending.gate(Some(first)), Gate::Shut), "it went ahead on another");
+        let is_open = |gate, is_early| matches!(gate, Gate::Open { connection, early } if connection == second && early == is_early);
+        assert!(is_open(pending.gate(Some(second)), true));
         pending.open();
-        assert!(matches!(pending.gate(false), Gate::Open(_)));
+        assert!(is_open(pending.gate(None), false) && is_open(pending.gate(Some(second)), false));
         assert!(pending.register(2..3, second).is_some());
     }
 }

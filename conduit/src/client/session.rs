@@ -173,10 +173,18 @@ impl Session<'_> {
         poll_fn(|cx| sink.poll_ready_unpin(cx)).await
     }
 
-    /// A message that can be written now. When the client goes on, a connection that closes leaves them to the next.
+    /// A message that can be written now. When the client goes on, a connection that closes leaves them to the next;
+    /// when it ends, there is no next, and nothing waits for a hook any more.
     fn ready(&self, queue: &mut Queue) -> Option<Outgoing> {
-        let leaves = self.closing.is_cancelled() && !self.context.shared.closing.is_cancelled();
-        if leaves { None } else { queue.ready(self.context.connection) }
+        let connection = self.context.connection;
+        match (self.closing.is_cancelled(), self.context.shared.closing.is_cancelled()) {
+            (true, false) => None,
+            (_, false) => queue.ready(connection),
+            (_, true) => queue.ready(connection).or_else(|| {
+                queue.open(connection);
+                queue.ready(connection)
+            }),
+        }
     }
 
     /// The next message; `None` when the connection is to close, and of the queue nothing is for it any more.

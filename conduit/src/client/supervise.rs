@@ -1,13 +1,13 @@
 //! The task of a client: makes its connections, one after the other, and sees each through.
 
-use std::{convert::Infallible, future::pending, sync::Arc};
+use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 
 use super::{
     WeakClient,
     backoff::Backoff,
-    dial::{Dial, Refused},
+    dial::Dial,
     ending::Ending,
     hooks::{self, Hooks},
     incoming::Incoming,
@@ -15,6 +15,9 @@ use super::{
     session::{self, Past, Queue},
 };
 use crate::{close::CloseCode, error::Error};
+
+/// How long the end of a client waits for the last of its hooks.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a client does beside its calls.
 pub(super) struct Plan<D> {
@@ -55,36 +58,58 @@ impl<D> Drop for Task<D> {
     }
 }
 
-/// What is to be told of the connection that comes next.
+/// The hooks of the connections that ended, the last of them behind all others.
 #[derive(Default)]
-struct News {
-    /// How many attempts it took, if it is not the first.
-    attempt: Option<u32>,
-    /// The hooks of the one before.
-    farewell: Option<JoinHandle<()>>,
+struct Farewell(Option<JoinHandle<()>>);
+
+impl Farewell {
+    /// Runs the hooks of a connection that ended, after those before it and beside what follows.
+    fn follow(&mut self, hooks: &Arc<Hooks>, ending: &Ending) {
+        if hooks.disconnect.is_empty() {
+            return;
+        }
+        let (mut before, hooks, end) = (std::mem::take(self), Arc::clone(hooks), ending.disconnected());
+        self.0 = Some(tokio::spawn(async move {
+            before.done().await;
+            hooks::run("on_disconnect", &hooks.disconnect, &end).await;
+        }));
+    }
+
+    /// Waits until all have run. Cancel safe.
+    async fn done(&mut self) {
+        if let Some(running) = &mut self.0 {
+            let _ = running.await;
+            self.0 = None;
+        }
+    }
 }
 
 impl<D: Dial> Task<D> {
     async fn run(mut self, first: D::Transport, number: u64, mut queue: Queue) {
-        let (mut transport, mut connection, mut news) = (first, number, News::default());
-        let mut course = self.course();
+        let (mut transport, mut connection, mut attempt) = (first, number, None);
+        let (mut course, mut farewell) = (self.course(), Farewell::default());
         loop {
             let start = Instant::now();
-            let Past { ending, was_of_use } = self.serve(transport, connection, &mut queue, news, &course).await;
+            let session = self.session(transport, connection, &mut queue, &course);
+            let Past { ending, was_of_use } = tokio::select! {
+                past = session => past,
+                never = self.greet(attempt, connection, &mut farewell) => match never {},
+            };
             tracing::debug!(%ending, "connection ended");
-            let farewell = self.farewell(&ending);
+            farewell.follow(&self.hooks, &ending);
             course.follow(&ending);
             if let Some((_, backoff)) = &mut self.again
                 && (was_of_use || start.elapsed() >= backoff.longest())
             {
                 backoff.reset();
             }
-            let Some((next, attempt)) = self.reconnect(&ending).await else { return };
-            news = News { attempt: Some(attempt), farewell };
+            let Some((next, attempts)) = self.reconnect(&ending).await else { break };
+            (transport, attempt) = (next, Some(attempts));
             connection = self.shared.up(self.hooks.connect.is_empty());
             self.client.known.up(connection);
-            transport = next;
         }
+        // Whoever closes the client finds it done, unless a hook takes too long, or waits for the end itself.
+        let _ = tokio::time::timeout(FAREWELL_TIMEOUT, farewell.done()).await;
     }
 
     fn course(&self) -> Course {
@@ -93,34 +118,23 @@ impl<D: Dial> Task<D> {
     }
 
     /// Sees a connection through to its end.
-    async fn serve(
-        &self,
-        transport: D::Transport,
-        connection: u64,
-        queue: &mut Queue,
-        news: News,
-        course: &Course,
-    ) -> Past {
+    async fn session(&self, transport: D::Transport, connection: u64, queue: &mut Queue, course: &Course) -> Past {
         if self.hooks.connect.is_empty() {
             queue.open(connection);
         }
         let incoming = Incoming::new(Arc::clone(&self.shared), self.outgoing.clone(), self.client.clone(), connection);
         let context = session::Context { shared: &self.shared, known: &self.client.known, connection, course };
-        tokio::select! {
-            past = session::run(transport, queue, incoming, context) => past,
-            never = self.greet(news, connection) => match never {},
-        }
+        session::run(transport, queue, incoming, context).await
     }
 
-    /// Runs the hooks of a new connection. What is sent meanwhile waits for those that prepare it.
-    async fn greet(&self, News { attempt, farewell }: News, connection: u64) -> Infallible {
-        if let Some(farewell) = farewell {
-            let _ = farewell.await;
-        }
+    /// Runs the hooks of a new connection, which took so many attempts if it is not the first. What is sent meanwhile
+    /// waits for those that prepare it.
+    async fn greet(&self, attempt: Option<u32>, connection: u64, farewell: &mut Farewell) -> Infallible {
+        farewell.done().await;
         if !self.hooks.connect.is_empty()
             && let Some(client) = self.client.upgrade()
         {
-            hooks::run("on_connect", &self.hooks.connect, &client.going_ahead()).await;
+            hooks::run("on_connect", &self.hooks.connect, &client.going_ahead(connection)).await;
         }
         if let Some(outgoing) = self.outgoing.upgrade() {
             let _ = outgoing.send(Outgoing { text: String::new(), route: Route::Opened, connection, slot: None });
@@ -136,15 +150,6 @@ impl<D: Dial> Task<D> {
             tokio::join!(described, hooks::run("on_reconnect", &self.hooks.reconnect, &attempt));
         }
         pending().await
-    }
-
-    /// Runs the hooks of a connection that ended, beside what follows.
-    fn farewell(&self, ending: &Ending) -> Option<JoinHandle<()>> {
-        if self.hooks.disconnect.is_empty() {
-            return None;
-        }
-        let (hooks, end) = (Arc::clone(&self.hooks), ending.disconnected());
-        Some(tokio::spawn(async move { hooks::run("on_disconnect", &hooks.disconnect, &end).await }))
     }
 
     /// Makes the next connection; beside it, how many attempts that took. `None` when there is none any more.
@@ -173,21 +178,26 @@ impl<D: Dial> Task<D> {
             }
             tokio::time::sleep(wait).await;
             let attempt = backoff.attempt();
-            match dialer.dial().await {
-                Ok(transport) => return Ok((transport, attempt)),
-                Err(Refused { error, is_final: true }) => {
-                    return Err(Ending::GaveUp(format!(
-                        "it was lost ({lost}), and the client can't come back: {error}"
-                    )));
+            let refused = match dialer.dial().await {
+                Ok(transport) => {
+                    backoff.accept();
+                    return Ok((transport, attempt));
                 }
-                Err(Refused { error, is_final: false }) => failure = Some(error),
+                Err(refused) => refused,
+            };
+            let (is_last, error) = (refused.is_last(backoff), refused.error);
+            if is_last {
+                let why = format!("it was lost ({lost}), and the client can't come back: {error}");
+                return Err(Ending::GaveUp { why, failure: Some(error) });
             }
+            let lost = Box::new(lost.clone());
+            self.shared.pending.not_back(Ending::NotBack { lost, attempt, failure: error.clone() });
+            failure = Some(error);
         }
         let attempts = backoff.attempts();
-        let why = failure.map_or_else(String::new, |error| format!(": {error}"));
-        let gave_up =
-            format!("it was lost ({lost}), and the client gave up after {attempts} attempts to reconnect{why}");
-        Err(Ending::GaveUp(gave_up))
+        let last = failure.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+        let why = format!("it was lost ({lost}), and the client gave up after {attempts} attempts to reconnect{last}");
+        Err(Ending::GaveUp { why, failure })
     }
 }
 
@@ -204,8 +214,8 @@ impl Course {
     /// Whether a connection that ended so is the last one.
     pub(super) fn ends_with(&self, ending: &Ending, was_of_use: bool) -> bool {
         let comes_back = match ending {
-            Ending::ByUs | Ending::GaveUp(_) => false,
-            Ending::Lost { .. } => true,
+            Ending::ByUs | Ending::GaveUp { .. } => false,
+            Ending::Lost { .. } | Ending::NotBack { .. } => true,
             Ending::ByServer(close) => match close.code().map(CloseCode::from) {
                 None => true,
                 Some(CloseCode::LOGIN_TIMEOUT) => self.logs_in,

@@ -2,16 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
 use tokio_tungstenite::{
     accept_hdr_async,
     tungstenite::handshake::server::{Request, Response},
 };
 
-use super::listen;
+use super::{listen, respond};
 use crate::{
     Client,
     client::Connect,
@@ -21,18 +17,8 @@ use crate::{
 /// What connecting gives when the server answers the request with `answer`.
 async fn refused(connect: impl FnOnce(String) -> Connect, answer: &str) -> Error {
     let (listener, url) = listen().await;
-    let (result, ()) = tokio::join!(async { connect(url).await }, respond(&listener, answer));
+    let (result, ()) = tokio::join!(async { connect(url).await }, async { drop(respond(&listener, answer).await) });
     result.unwrap_err()
-}
-
-async fn respond(listener: &TcpListener, answer: &str) {
-    let (mut socket, _) = listener.accept().await.unwrap();
-    let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
-        request.push(socket.read_u8().await.unwrap());
-    }
-    socket.write_all(answer.as_bytes()).await.unwrap();
-    socket.shutdown().await.unwrap();
 }
 
 #[tokio::test]

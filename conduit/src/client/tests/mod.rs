@@ -4,14 +4,21 @@ mod batches;
 mod calls;
 mod connecting;
 mod endings;
+mod hooks;
 mod known;
 mod load;
 mod messages;
 mod reconnecting;
+mod refused;
+
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 use tokio_tungstenite::{
     WebSocketStream, accept_async,
     tungstenite::{
@@ -20,7 +27,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::Client;
+use super::{Client, Connect};
 
 /// The server's end of one connection.
 struct Peer(WebSocketStream<TcpStream>);
@@ -37,6 +44,34 @@ async fn connected() -> (Client, Peer) {
     let (listener, url) = listen().await;
     let connect = async { Client::connect(url).reconnect(false).await.unwrap() };
     tokio::join!(connect, Peer::accept(&listener))
+}
+
+const MS: Duration = Duration::from_millis(1);
+
+/// A connection that is made again without much ado.
+fn coming_back(url: &str) -> Connect {
+    Client::connect(url).reconnect_delay(MS..=MS)
+}
+
+async fn accepted(connect: Connect, listener: &TcpListener) -> (Client, Peer) {
+    tokio::join!(async { connect.await.unwrap() }, Peer::accept(listener))
+}
+
+/// Ends a connection without a close frame.
+fn cut(peer: Peer) {
+    drop(peer);
+}
+
+/// Answers a request to connect with a text; returns the head of the request.
+async fn respond(listener: &TcpListener, answer: &str) -> String {
+    let (mut socket, _) = listener.accept().await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.unwrap());
+    }
+    socket.write_all(answer.as_bytes()).await.unwrap();
+    socket.shutdown().await.unwrap();
+    String::from_utf8(head).unwrap()
 }
 
 impl Peer {

@@ -1,51 +1,27 @@
 //! Connections that are lost, and those that take their place.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, poll};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
     sync::mpsc,
     time::Instant,
 };
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Peer, listen};
+use super::{MS, Peer, accepted, coming_back, cut, listen};
 use crate::{
     Client, Disconnected,
-    client::Connect,
     close::CloseCode,
     error::{Error, ErrorKind},
 };
 
-const MS: Duration = Duration::from_millis(1);
-
-/// A connection that is made again without much ado.
-fn connect(url: &str) -> Connect {
-    Client::connect(url).reconnect_delay(MS..=MS)
-}
-
-async fn accepted(connect: Connect, listener: &TcpListener) -> (Client, Peer) {
-    tokio::join!(async { connect.await.unwrap() }, Peer::accept(listener))
-}
-
-/// Ends a connection without a close frame.
-fn cut(peer: Peer) {
-    drop(peer);
-}
-
 #[tokio::test]
 async fn a_call_that_is_made_while_the_connection_is_down_waits_for_the_next() {
     let (listener, url) = listen().await;
-    let (client, peer) = accepted(connect(&url), &listener).await;
+    let (client, peer) = accepted(coming_back(&url), &listener).await;
     cut(peer);
     while client.is_connected() {
         tokio::task::yield_now().await;
@@ -60,7 +36,7 @@ async fn a_call_that_is_made_while_the_connection_is_down_waits_for_the_next() {
 #[tokio::test]
 async fn a_call_in_flight_fails_at_once_and_an_idempotent_one_is_sent_again() {
     let (listener, url) = listen().await;
-    let (client, mut peer) = accepted(connect(&url), &listener).await;
+    let (client, mut peer) = accepted(coming_back(&url), &listener).await;
     let calls = async { tokio::join!(client.call::<i64>("once", ()), client.call::<i64>("again", ()).idempotent()) };
     let ((once, again), ()) = tokio::join!(calls, async {
         assert_eq!([peer.json().await["method"].clone(), peer.json().await["method"].clone()], ["once", "again"]);
@@ -78,7 +54,7 @@ async fn a_call_in_flight_fails_at_once_and_an_idempotent_one_is_sent_again() {
 #[tokio::test]
 async fn a_batch_is_sent_again_when_it_says_that_it_may_be() {
     let (listener, url) = listen().await;
-    let (client, mut peer) = accepted(connect(&url), &listener).await;
+    let (client, mut peer) = accepted(coming_back(&url), &listener).await;
     let mut batch = client.batch().idempotent();
     let entry = batch.call::<i64>("a", ());
     let (answers, ()) = tokio::join!(batch.send(), async {
@@ -99,7 +75,7 @@ async fn handlers_and_streams_live_on() {
         told.send(n).unwrap();
         async {}
     };
-    let (client, mut peer) = accepted(connect(&url).on("tick", handler), &listener).await;
+    let (client, mut peer) = accepted(coming_back(&url).on("tick", handler), &listener).await;
     let mut ticks = client.events::<u64>("tick");
     for n in 1..4 {
         peer.send(&json!({"jsonrpc": "2.0", "method": "tick", "params": [n]})).await;
@@ -117,7 +93,7 @@ async fn handlers_and_streams_live_on() {
 /// How a client ends, or does not, after its connection was closed with this code.
 async fn after(code: u16) -> Option<Disconnected> {
     let (listener, url) = listen().await;
-    let (client, mut peer) = accepted(connect(&url), &listener).await;
+    let (client, mut peer) = accepted(coming_back(&url), &listener).await;
     peer.close(code, "so").await;
     while peer.0.next().await.is_some_and(|message| message.is_ok()) {}
     drop(peer);
@@ -144,7 +120,7 @@ async fn close_codes_that_say_do_not_retry_are_obeyed() {
 #[tokio::test]
 async fn a_frame_that_broke_the_protocol_is_forgiven_once() {
     let (listener, url) = listen().await;
-    let (client, mut peer) = accepted(connect(&url), &listener).await;
+    let (client, mut peer) = accepted(coming_back(&url), &listener).await;
     peer.close(1002, "what?").await;
     drop(peer);
     let mut peer = Peer::accept(&listener).await;
@@ -156,7 +132,7 @@ async fn a_frame_that_broke_the_protocol_is_forgiven_once() {
 #[tokio::test]
 async fn a_call_too_large_for_the_server_is_not_sent_for_ever() {
     let (listener, url) = listen().await;
-    let (client, mut peer) = accepted(connect(&url), &listener).await;
+    let (client, mut peer) = accepted(coming_back(&url), &listener).await;
     let (answer, ()) = tokio::join!(client.call::<i64>("big", ()).idempotent(), async {
         peer.json().await;
         peer.close(1009, "").await;
@@ -171,7 +147,7 @@ async fn a_call_too_large_for_the_server_is_not_sent_for_ever() {
 #[tokio::test]
 async fn an_answer_too_large_for_the_client_is_not_asked_for_again() {
     let (listener, url) = listen().await;
-    let (client, mut peer) = accepted(connect(&url).max_message_size(1000), &listener).await;
+    let (client, mut peer) = accepted(coming_back(&url).max_message_size(1000), &listener).await;
     let big = client.call::<String>("big", ()).idempotent();
     let (answer, ()) = tokio::join!(big, peer.answer(json!("x".repeat(1000))));
     assert!(answer.unwrap_err().may_have_run());
@@ -184,7 +160,7 @@ async fn an_answer_too_large_for_the_client_is_not_asked_for_again() {
 #[tokio::test]
 async fn a_method_that_is_discovered_to_be_idempotent_is_called_again() {
     let (listener, url) = listen().await;
-    let (client, mut peer) = accepted(connect(&url), &listener).await;
+    let (client, mut peer) = accepted(coming_back(&url), &listener).await;
     let method = |name: &str, idempotent: bool| json!({"name": name, "params": [], "x-idempotent": idempotent});
     let document = json!({"openrpc": "1.4.1", "methods": [method("again", true), method("once", false)]});
     let (discovered, ()) = tokio::join!(client.discover(), peer.answer(document));
@@ -217,31 +193,9 @@ async fn a_method_that_is_discovered_to_be_idempotent_is_called_again() {
 }
 
 #[tokio::test]
-async fn notifications_in_the_queue_follow_the_hook_of_the_next_connection_in_order() {
-    let (listener, url) = listen().await;
-    let hook = |client: Client| async move { client.notify("hello", ()).await };
-    let (client, mut peer) = accepted(connect(&url).on_connect(hook), &listener).await;
-    assert_eq!(peer.json().await["method"], "hello");
-    // More than the sockets take: the rest waits in the queue.
-    let large = "x".repeat(256 * 1024);
-    for n in 0..100 {
-        client.notify("n", (n, &large)).await.unwrap();
-    }
-    assert_eq!(peer.json().await["params"][0], 0);
-    cut(peer);
-    let mut peer = Peer::accept(&listener).await;
-    assert_eq!(peer.json().await["method"], "hello");
-    let mut seen = vec![peer.json().await["params"][0].as_u64().unwrap()];
-    while seen.last() != Some(&99) {
-        seen.push(peer.json().await["params"][0].as_u64().unwrap());
-    }
-    assert!(seen[0] > 0 && seen.windows(2).all(|two| two[0] + 1 == two[1]), "{seen:?}");
-}
-
-#[tokio::test]
 async fn no_notification_is_lost_when_the_server_closes_while_they_are_written() {
     let (listener, url) = listen().await;
-    let (client, mut peer) = accepted(connect(&url), &listener).await;
+    let (client, mut peer) = accepted(coming_back(&url), &listener).await;
     // More than sockets hold, so that the writer waits when the close comes.
     let padding = "x".repeat(32 * 1024);
     for number in 0..250 {
@@ -272,7 +226,7 @@ fn number(text: &str) -> u64 {
 async fn what_waits_is_limited_and_with_no_place_fails_at_once() {
     for places in [0, 2] {
         let (listener, url) = listen().await;
-        let (client, peer) = accepted(connect(&url).max_waiting(places), &listener).await;
+        let (client, peer) = accepted(coming_back(&url).max_waiting(places), &listener).await;
         drop(listener);
         cut(peer);
         while client.is_connected() {
@@ -298,7 +252,7 @@ async fn what_waits_is_limited_and_with_no_place_fails_at_once() {
 #[tokio::test]
 async fn a_call_that_waits_ends_within_its_time_and_says_that_it_was_not_sent() {
     let (listener, url) = listen().await;
-    let (client, peer) = accepted(connect(&url).timeout(Duration::from_secs(7)), &listener).await;
+    let (client, peer) = accepted(coming_back(&url).timeout(Duration::from_secs(7)), &listener).await;
     drop(listener);
     cut(peer);
     while client.is_connected() {
@@ -312,103 +266,6 @@ async fn a_call_that_waits_ends_within_its_time_and_says_that_it_was_not_sent() 
         assert!(error.is_timeout() && !error.may_have_run(), "{error}");
         assert!(error.to_string().contains("was not sent within 7s: the connection is down: lost"), "{error}");
     }
-}
-
-#[tokio::test]
-async fn hooks_run_in_order_and_what_waits_comes_after_them() {
-    let (listener, url) = listen().await;
-    let (told, mut seen) = mpsc::unbounded_channel();
-    let (of_connect, of_disconnect, of_reconnect) = (told.clone(), told.clone(), told);
-    let connect = connect(&url)
-        .on_connect(move |client: Client| {
-            of_connect.send("connect".to_owned()).unwrap();
-            async move { client.call::<()>("hello", ()).await }
-        })
-        .on_disconnect(move |end: Disconnected| {
-            of_disconnect.send(format!("disconnect {}", end.code)).unwrap();
-            async {}
-        })
-        .on_reconnect(move |attempt: u32| {
-            of_reconnect.send(format!("reconnect {attempt}")).unwrap();
-            async {}
-        });
-    let (client, mut peer) = accepted(connect, &listener).await;
-    for round in 0..3 {
-        let (call, ()) = tokio::join!(client.call::<u64>("next", [round]), async {
-            let hello = peer.json().await;
-            assert_eq!(hello["method"], "hello", "the hook goes first");
-            peer.send(&json!({"jsonrpc": "2.0", "result": null, "id": hello["id"]})).await;
-            peer.answer(json!(round)).await;
-        });
-        assert_eq!(call.unwrap(), round);
-        peer.close(1001, "").await;
-        drop(peer);
-        peer = Peer::accept(&listener).await;
-    }
-    assert_eq!(peer.json().await["method"], "hello");
-    drop(client);
-    cut(peer);
-    let mut lines = Vec::new();
-    while let Some(line) = seen.recv().await {
-        lines.push(line);
-    }
-    let again = ["disconnect 1001", "connect", "reconnect 1"];
-    assert_eq!(lines[0], "connect");
-    assert_eq!((&lines[1..4], &lines[4..7]), (&again.map(String::from)[..], &again.map(String::from)[..]));
-    assert_eq!(lines[7..], ["disconnect 1001", "connect", "disconnect 1006"], "a hook is dropped with its connection");
-}
-
-#[tokio::test]
-async fn credentials_are_asked_anew_and_a_refused_login_is_tried_again_with_the_next() {
-    let (listener, url) = listen().await;
-    let asked = Arc::new(AtomicU32::new(0));
-    let count = Arc::clone(&asked);
-    let connect = connect(&url).retry_first_connect(true).credentials(move || {
-        let n = count.fetch_add(1, Ordering::Relaxed);
-        async move { if n == 1 { Err("no token today".to_owned()) } else { Ok(format!("token{n}")) } }
-    });
-    let serve = async {
-        let head = refuse(&listener, "401 Unauthorized").await;
-        assert!(head.contains("Bearer token0"), "{head}");
-        let head = refuse(&listener, "503 Service Unavailable").await;
-        assert!(head.contains("Bearer token2"), "{head}");
-        Peer::accept(&listener).await
-    };
-    let (client, peer) = tokio::join!(async { connect.await.unwrap() }, serve);
-    assert_eq!(asked.load(Ordering::Relaxed), 4);
-    cut(peer);
-    drop(Peer::accept(&listener).await);
-    assert!(asked.load(Ordering::Relaxed) >= 5);
-    drop(client);
-}
-
-/// Answers a request to connect with a status; returns its head.
-async fn refuse(listener: &TcpListener, status: &str) -> String {
-    let (mut socket, _) = listener.accept().await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(socket.read_u8().await.unwrap());
-    }
-    socket.write_all(format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").as_bytes()).await.unwrap();
-    socket.shutdown().await.unwrap();
-    String::from_utf8(head).unwrap()
-}
-
-#[tokio::test]
-async fn a_password_that_is_refused_ends_the_client() {
-    let (listener, url) = listen().await;
-    let (client, peer) = accepted(connect(&url).password("old"), &listener).await;
-    cut(peer);
-    let (end, _head) = tokio::join!(client.closed(), refuse(&listener, "401 Unauthorized"));
-    assert_eq!(end.code, CloseCode::ABNORMAL);
-    assert!(end.reason.contains("can't come back") && end.reason.contains("refused the login"), "{}", end.reason);
-    let error = client.call::<()>("a", ()).await.unwrap_err();
-    assert!(error.is_closed() && error.to_string().contains("refused the login"), "{error}");
-    let (result, _head) =
-        tokio::join!(async { connect(&url).password("old").retry_first_connect(true).await }, async {
-            refuse(&listener, "401 Unauthorized").await
-        });
-    assert_eq!(result.unwrap_err().kind(), ErrorKind::Unauthorized);
 }
 
 #[tokio::test]
@@ -435,7 +292,8 @@ async fn the_first_connection_is_tried_again_when_asked() {
     drop(listener);
     tokio::time::pause();
     let start = Instant::now();
-    let error = connect(&url).reconnect_delay(1000 * MS..=1000 * MS).max_attempts(3).retry_first_connect(true).await;
+    let error =
+        coming_back(&url).reconnect_delay(1000 * MS..=1000 * MS).max_attempts(3).retry_first_connect(true).await;
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Connect);
     assert!(start.elapsed() >= 1000 * MS, "{:?}", start.elapsed());
 }
@@ -443,7 +301,7 @@ async fn the_first_connection_is_tried_again_when_asked() {
 #[tokio::test]
 async fn a_silent_server_is_pinged_and_left() {
     let (listener, url) = listen().await;
-    let (client, mut peer) = accepted(connect(&url), &listener).await;
+    let (client, mut peer) = accepted(coming_back(&url), &listener).await;
     tokio::time::pause();
     let start = Instant::now();
     // It is read from with the first ping, which is answered, and no more.
@@ -454,7 +312,9 @@ async fn a_silent_server_is_pinged_and_left() {
     assert!(error.may_have_run() && error.to_string().contains("not a byte came from the server for"), "{error}");
     assert!(start.elapsed().as_secs() >= 90, "{:?}", start.elapsed());
     drop(next);
-    assert!(connect(&url).heartbeat_interval(90_000 * MS).await.unwrap_err().to_string().contains("must be longer"));
+    assert!(
+        coming_back(&url).heartbeat_interval(90_000 * MS).await.unwrap_err().to_string().contains("must be longer")
+    );
 }
 
 #[tokio::test]
@@ -465,7 +325,7 @@ async fn events_that_come_with_the_handshake_are_not_lost() {
         told.send(n).unwrap();
         async {}
     };
-    let connect = connect(&url).on("tick", handler);
+    let connect = coming_back(&url).on("tick", handler);
     let serve = async {
         for n in 0..2 {
             let (mut socket, _) = listener.accept().await.unwrap();
@@ -504,7 +364,7 @@ async fn an_answer_to_the_servers_own_request_does_not_reach_the_next_connection
             "late"
         }
     };
-    let (client, mut peer) = accepted(connect(&url).on("ask", slow), &listener).await;
+    let (client, mut peer) = accepted(coming_back(&url).on("ask", slow), &listener).await;
     peer.send(&json!({"jsonrpc": "2.0", "method": "ask", "id": 1})).await;
     while client.link.in_flight().len() == 0 {
         tokio::task::yield_now().await;
@@ -522,7 +382,7 @@ async fn an_answer_to_the_servers_own_request_does_not_reach_the_next_connection
 #[tokio::test]
 async fn dropping_the_client_ends_its_attempts() {
     let (listener, url) = listen().await;
-    let (client, peer) = accepted(connect(&url), &listener).await;
+    let (client, peer) = accepted(coming_back(&url), &listener).await;
     drop(listener);
     cut(peer);
     while client.is_connected() {
@@ -537,7 +397,7 @@ async fn dropping_the_client_ends_its_attempts() {
 async fn a_version_told_at_a_later_login_is_checked_too() {
     for (version, fits) in [(json!("1.2.0"), true), (json!("1.1.9"), false), (json!(null), false)] {
         let (listener, url) = listen().await;
-        let (client, mut peer) = accepted(connect(&url).minimum_version("1.2.0"), &listener).await;
+        let (client, mut peer) = accepted(coming_back(&url).minimum_version("1.2.0"), &listener).await;
         let login = client.call::<serde_json::Value>("rpc.login", json!({"token": "t"}));
         let (answer, ()) = tokio::join!(login, peer.answer(json!({"server": "s", "version": version})));
         match answer {
@@ -549,13 +409,4 @@ async fn a_version_told_at_a_later_login_is_checked_too() {
             }
         }
     }
-}
-
-#[tokio::test]
-async fn a_hook_that_panics_is_logged_and_opens_the_way() {
-    let (listener, url) = listen().await;
-    let hook = |client: Client| async move { assert!(client.is_closed(), "what now") };
-    let (client, mut peer) = accepted(connect(&url).on_connect(hook), &listener).await;
-    let (answer, ()) = tokio::join!(client.call::<i64>("add", ()), peer.answer(json!(1)));
-    assert_eq!(answer.unwrap(), 1);
 }

@@ -96,10 +96,14 @@ impl Target {
     /// The error of a server that was reached and did not become a WebSocket.
     pub(super) fn refused(&self, error: tungstenite::Error) -> Error {
         match error {
-            tungstenite::Error::Http(response) if response.status() == StatusCode::UNAUTHORIZED => {
-                self.unauthorized(refusal(&response))
-            }
-            tungstenite::Error::Http(response) => connect_error(format!("{} answered {}", self.url, status(&response))),
+            tungstenite::Error::Http(response) => match response.status() {
+                StatusCode::UNAUTHORIZED => self.unauthorized(refusal(&response)),
+                StatusCode::FORBIDDEN => {
+                    let message = format!("{} refused this client: {}", self.url, status(&response));
+                    Error::new(ErrorKind::Unauthorized, message)
+                }
+                _ => connect_error(format!("{} answered {}", self.url, status(&response))),
+            },
             error => connect_error(format!("{} is no WebSocket: {error}", self.url)).with_source(error),
         }
     }
@@ -127,7 +131,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// Why a server of this kind refuses a login: its answer is a response of JSON-RPC.
+/// Why a server of this kind refuses a client: its answer is a response of JSON-RPC.
 fn refusal(response: &Response) -> Option<ErrorObject> {
     #[derive(serde::Deserialize)]
     struct Refusal {
@@ -210,10 +214,13 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue)> {
     Ok((parsed, value))
 }
 
-/// The status and the start of the body, as far as it came with the head.
+/// The status and what the server says of it: the start of the body, as far as it came with the head.
 fn status(response: &Response) -> String {
     const SHOWN: usize = 200;
-    let body = String::from_utf8_lossy(response.body().as_deref().unwrap_or_default());
+    let body = refusal(response).map_or_else(
+        || String::from_utf8_lossy(response.body().as_deref().unwrap_or_default()),
+        |refusal| refusal.message().to_owned().into(),
+    );
     let body: String = body.trim().chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
     match body.is_empty() {
         true => format!("status {}", response.status()),
