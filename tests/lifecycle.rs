@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use conduit::{Connection, Credentials, Disconnected, ErrorKind, Identity, RunningServer, Server, methods, rpc};
+use conduit::{
+    Client, Connection, Credentials, Disconnected, ErrorKind, Identity, RunningServer, Server, methods, rpc,
+};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
@@ -415,9 +417,17 @@ async fn an_address_that_fails_too_often_has_to_wait() {
     for _ in 0..10 {
         assert_eq!(peer.error("rpc.login", json!(["wrong"])).await["message"], "login failed: the token is wrong");
     }
-    let message = peer.error("rpc.login", json!(["p"])).await["message"].clone();
-    assert!(message.as_str().is_some_and(|text| text.contains("too many failed logins")), "{message}");
-    assert!(Peer::upgrade(server.address(), Some("p")).await.is_err());
+    let error = peer.error("rpc.login", json!(["p"])).await;
+    assert!(error["message"].as_str().is_some_and(|text| text.contains("too many failed logins")), "{error}");
+    assert!(error["data"]["retry_after_ms"].as_u64().is_some_and(|wait| wait <= 60_000), "{error}");
+    assert_eq!(error["code"], -32007, "it says nothing of the token");
+    let url = format!("ws://{}", server.address());
+    let error =
+        Client::connect(url).password("p").connect_timeout(Duration::from_secs(3600)).await.expect_err("refused");
+    assert!(
+        !error.is_unauthorized() && error.to_string().contains("status 429 Too Many Requests: login failed"),
+        "{error}"
+    );
     tokio::time::advance(Duration::from_secs(61)).await;
     peer.result("rpc.login", json!(["p"])).await;
 }

@@ -237,7 +237,7 @@ async fn a_login_that_takes_longer_than_a_stranger_may_is_refused() {
     let forever = |_: Server, _: Credentials| std::future::pending::<Result<Identity, String>>();
     let server = start(builder(methods![who]).login(forever).auth_timeout(Duration::from_millis(50))).await;
     let refused = tokio::time::timeout(PATIENCE, Peer::upgrade(server.address(), Some("t"))).await;
-    assert!(matches!(refused, Ok(Err(WsError::Http(response))) if response.status() == 401));
+    assert!(matches!(refused, Ok(Err(WsError::Http(response))) if response.status() == 503));
 }
 
 #[test]

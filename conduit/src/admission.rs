@@ -36,10 +36,10 @@ impl Server {
         let attempt = admitted.inspect_err(|_| self.0.metrics.refused(Cause::Throttled))?;
         match self.0.auth.identify(self, credentials).await {
             Ok(identity) => Ok(identity),
-            Err(reason) => {
+            Err(refusal) => {
                 self.0.metrics.refused(Cause::BadToken);
                 attempt.failed().await;
-                Err(reason.into())
+                Err(refusal)
             }
         }
     }

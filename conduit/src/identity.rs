@@ -1,6 +1,6 @@
 //! Who a client is: what it shows, and whom a login found.
 
-use std::{collections::BTreeSet, fmt, net::SocketAddr};
+use std::{collections::BTreeSet, fmt, net::SocketAddr, time::Duration};
 
 use semver::Version;
 use serde_json::{Value, json};
@@ -100,20 +100,33 @@ impl fmt::Debug for Credentials {
 /// Why credentials are refused: a sentence, and the same for programs.
 #[derive(Debug)]
 pub(crate) struct Refusal {
+    /// `Unauthorized` is a verdict on the credentials. The others say nothing of them: they may do another time.
+    pub(crate) code: ErrorCode,
     pub(crate) reason: String,
     pub(crate) data: Option<Value>,
 }
 
 impl<T: Into<String>> From<T> for Refusal {
     fn from(reason: T) -> Self {
-        Self { reason: reason.into(), data: None }
+        Self { code: ErrorCode::Unauthorized, reason: reason.into(), data: None }
     }
 }
 
 impl Refusal {
+    /// The address must wait so long.
+    pub(crate) fn for_now(reason: String, wait: Duration) -> Self {
+        let data = json!({ "retry_after_ms": u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) });
+        Self { code: ErrorCode::RateLimited, reason, data: Some(data) }
+    }
+
+    /// The credentials could not be looked at.
+    pub(crate) fn unheard(reason: impl Into<String>) -> Self {
+        Self { code: ErrorCode::InternalError, ..reason.into().into() }
+    }
+
     /// What the client reads.
     pub(crate) fn to_error_object(&self) -> ErrorObject {
-        let error = ErrorObject::with_code(ErrorCode::Unauthorized, format!("login failed: {}", self.reason));
+        let error = ErrorObject::with_code(self.code, format!("login failed: {}", self.reason));
         match &self.data {
             Some(data) => error.with_data(data),
             None => error,
@@ -123,7 +136,7 @@ impl Refusal {
 
 /// Checks the version that a client claims to be of against the least that is served.
 pub(crate) fn check_version(needed: &Version, claimed: Option<&str>) -> Result<(), Refusal> {
-    let refuse = |reason: String| Refusal { reason, data: Some(json!({ "needed": needed, "got": claimed })) };
+    let refuse = |reason: String| Refusal { data: Some(json!({ "needed": needed, "got": claimed })), ..reason.into() };
     let Some(claimed) = claimed else {
         return Err(refuse(format!("version {needed} or later is needed, and none was told")));
     };

@@ -6,7 +6,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    identity::{Credentials, Identity},
+    identity::{Credentials, Identity, Refusal},
     lifecycle::Failure,
     panics::panic_text,
     server::Server,
@@ -39,7 +39,7 @@ impl Auth {
     ///
     /// A token takes as long to compare when it is wrong in its first byte as when it is wrong in its last; the
     /// length of the right one is no secret.
-    pub(crate) async fn identify(&self, server: &Server, credentials: Credentials) -> Result<Identity, String> {
+    pub(crate) async fn identify(&self, server: &Server, credentials: Credentials) -> Result<Identity, Refusal> {
         match self {
             Self::Open => Ok(Identity::default()),
             Self::Token(right) if right.as_bytes().ct_eq(credentials.token.as_bytes()).into() => {
@@ -48,11 +48,12 @@ impl Auth {
             Self::Token(_) => Err("the token is wrong".into()),
             Self::Hook(hook) => {
                 let caught = AssertUnwindSafe(async { hook(server.clone(), credentials).await }).catch_unwind().await;
-                caught.unwrap_or_else(|panic| {
+                let heard = caught.map(|answer| answer.map_err(Refusal::from));
+                heard.unwrap_or_else(|panic| {
                     let failure = Failure::Panicked(panic_text(&*panic).to_owned());
                     server.metrics().hook_failed("login", &failure);
                     tracing::error!("the login hook {failure}");
-                    Err("the server failed".into())
+                    Err(Refusal::unheard("the server failed"))
                 })
             }
         }

@@ -12,7 +12,10 @@ use tokio::{
     time::Instant,
 };
 
-use crate::by_address::{ByAddress, Key};
+use crate::{
+    by_address::{ByAddress, Key},
+    identity::Refusal,
+};
 
 /// Failed logins by address: each takes its time, and after several the address has to wait.
 ///
@@ -61,7 +64,7 @@ impl Throttle {
     ///
     /// # Cancel safety
     /// Dropping the future gives the place in the row back.
-    pub(crate) async fn admit(&self, address: Option<IpAddr>) -> Result<Try<'_>, String> {
+    pub(crate) async fn admit(&self, address: Option<IpAddr>) -> Result<Try<'_>, Refusal> {
         let Some(address) = address.filter(|_| self.allowed > 0) else {
             return Ok(Try { throttle: self, held: None });
         };
@@ -80,9 +83,10 @@ impl Throttle {
         (key, Arc::clone(&tries.left))
     }
 
-    fn refusal(&self, key: Key) -> String {
+    fn refusal(&self, key: Key) -> Refusal {
         let rest = self.lock().value(key).map_or(Duration::ZERO, |tries| tries.rest());
-        format!("too many failed logins from this address: try again in {} s", rest.as_secs() + 1)
+        let reason = format!("too many failed logins from this address: try again in {} s", rest.as_secs() + 1);
+        Refusal::for_now(reason, rest)
     }
 
     fn lock(&self) -> MutexGuard<'_, ByAddress<Tries>> {
@@ -177,7 +181,7 @@ mod tests {
         let throttle = Throttle::new(10);
         for _ in 0..2 {
             fail(&throttle, 10).await;
-            let refusal = throttle.admit(ADDRESS).await.unwrap_err();
+            let refusal = throttle.admit(ADDRESS).await.unwrap_err().reason;
             assert!(refusal.starts_with("too many failed logins from this address: try again in "), "{refusal}");
             tokio::time::advance(Throttle::WINDOW).await;
         }
@@ -197,7 +201,7 @@ mod tests {
         // One was a minute ago; a failure meanwhile has not kept it.
         for _ in 0..5 {
             fail(&throttle, 1).await;
-            let refusal = throttle.admit(ADDRESS).await.unwrap_err();
+            let refusal = throttle.admit(ADDRESS).await.unwrap_err().reason;
             assert!(refusal.ends_with("try again in 20 s"), "{refusal}");
             tokio::time::advance(Duration::from_secs(20) - Throttle::DELAY).await;
         }

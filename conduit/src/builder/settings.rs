@@ -18,7 +18,8 @@ impl ServerBuilder {
     }
 
     /// The most logins that may fail within a minute from one address (of IPv6: one network of 64 bits); 10 by default,
-    /// 0 for any number. Whoever tries again is refused unheard until the oldest of these failures is a minute old.
+    /// 0 for any number. Whoever tries again is refused unheard, with status 429 or error -32007, until the oldest
+    /// of these failures is a minute old.
     ///
     /// As many logins of an address are looked at at a time; others wait for one to end, and are let in where it
     /// succeeds. The answer to a failed login takes 100 ms in any case.

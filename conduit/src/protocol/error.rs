@@ -36,7 +36,8 @@ pub enum ErrorCode {
     ShuttingDown,
     /// The caller is known and has none of the roles that may call the method.
     Forbidden,
-    /// The connection sends more than it may; `data.retry_after_ms` says when to try again.
+    /// The connection sends more than it may, or too many logins from its address failed; `data.retry_after_ms` says when to
+    /// try again.
     RateLimited,
     /// The call has run, and its answer is larger than a message may be.
     AnswerTooLarge,

@@ -25,7 +25,7 @@ use crate::{
 ///
 /// What the HTTP layer itself refuses has an HTTP status: 401 for a wrong token or a login that is missing,
 /// 408 for a body that does not go on, 413 for one over `max_message_size`, 415 for one that is not `application/json`,
-/// 503 where strangers have taken all their places. That only JSON is taken matters for security: browsers send any
+/// 429 for a login from an address that fails too often, 503 where strangers have taken all their places. That only JSON is taken matters for security: browsers send any
 /// other type across origins without asking.
 pub(super) async fn call(State(server): ServerState, request: Request) -> Response {
     let (parts, body) = request.into_parts();

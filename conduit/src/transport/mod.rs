@@ -39,7 +39,7 @@ use crate::{
     handshake::{Handshake, Headers, VERSION_HEADER},
     identity::{Credentials, Identity, Refusal, bearer},
     metrics::Cause,
-    protocol::{Id, error_text},
+    protocol::{ErrorCode, Id, error_text},
     server::Server,
 };
 
@@ -85,12 +85,17 @@ async fn login(server: &Server, headers: &HeaderMap, handshake: &Handshake) -> R
     let found = server.authenticate(Credentials::new(token, version, handshake));
     match tokio::time::timeout(config.auth_timeout, found).await {
         Ok(found) => found.map(Some),
-        Err(_) => Err(format!("it took longer than {:?}", config.auth_timeout).into()),
+        Err(_) => Err(Refusal::unheard(format!("it took longer than {:?}", config.auth_timeout))),
     }
 }
 
 fn refused(refusal: &Refusal) -> Response {
-    unauthorized(error_text(&Id::NULL, &refusal.to_error_object()))
+    let body = error_text(&Id::NULL, &refusal.to_error_object());
+    match refusal.code {
+        ErrorCode::Unauthorized => unauthorized(body),
+        ErrorCode::RateLimited => (StatusCode::TOO_MANY_REQUESTS, http::json(body)).into_response(),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, COME_BACK_AFTER)], http::json(body)).into_response(),
+    }
 }
 
 fn unauthorized(body: String) -> Response {
