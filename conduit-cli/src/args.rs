@@ -96,17 +96,20 @@ pub(crate) struct Describe {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 How arguments are written:
-  name=value     a text where the server's schema wants one, else JSON: age=7 is a number
-  name:=json     JSON, whatever the schema says
-  name=@file     the text of a file
-  name:=@file    the JSON of a file
-  '{..}' '[..]'  all arguments as JSON; also @file, and - for standard input
-Those that don't fit the schema are shown, and nothing is called.
+  name=value         what the server's schema wants: age=7 is a number there, and a text where a text is wanted
+  name=a name=b      the items of a list
+  name.member=value  a member of an object
+  name:=json         JSON, whatever the schema says
+  name=@file         the text of a file
+  name:=@file        the JSON of a file
+  '{..}' '[..]'      all arguments as JSON, by name or in order; also @file, and - for standard input
+Those that don't fit the schema are shown, and nothing is called. Where the server has no schema, a value is JSON if it
+is any, else a text, and names with = or . in them are given as JSON.
 
 Examples:
   conduit call :8080 add a=2 b=3
   conduit call :8080 add '[2, 3]'
-  conduit call :8080 user.create username=ada tags:='[\"new\"]' photo=@ada.svg
+  conduit call :8080 user.create username=ada address.city=London tags=new tags=vip photo=@ada.svg
   echo '{\"a\": 2, \"b\": 3}' | conduit call :8080 add -")]
 pub(crate) struct Call {
     #[command(flatten)]

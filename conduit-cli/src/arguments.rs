@@ -1,22 +1,26 @@
 //! Arguments as they are typed: `name=value`, `name:=json`, or JSON.
 
+mod named;
 mod source;
 mod value;
 
 use std::{
     fs,
-    io::{self, Read},
+    io::{self, Read as _},
 };
 
-use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 pub(crate) use self::source::Source;
-use self::{source::Writer, value::Value};
+use self::{
+    named::{Named, Taken, Target, Word},
+    source::Writer,
+    value::{Read, Value},
+};
 use crate::{
     failure::{Failure, Result},
     faults::{Faults, Mark},
-    schema::{Kinds, Schema},
+    schema::Schema,
 };
 
 /// What was typed, and what it stands for.
@@ -45,7 +49,7 @@ impl Arguments {
     /// The payload of an event, which may be any JSON.
     pub(crate) fn read_payload(event: &str, words: &[String], payload: Schema<'_>) -> Result<Self> {
         match words {
-            [word] if is_single(word) => {
+            [word] if is_single(word, payload) => {
                 let mut writer = Writer::new(event);
                 let place = writer.payload(word);
                 let source = writer.finish();
@@ -67,7 +71,7 @@ impl Arguments {
 
     fn whole_file(origin: &str, text: &str) -> Result<Self> {
         let source = Source::file(origin, text.trim_end());
-        let params = source.parse().map_err(|mark| not_json(&source, mark))?;
+        let params = source.parse().map_err(|mark| not_json("the arguments are no JSON", &source, mark))?;
         Ok(Self { source, params: Some(params) })
     }
 
@@ -75,7 +79,7 @@ impl Arguments {
         let mut writer = Writer::new(name);
         writer.whole(&words[0]);
         let source = writer.finish();
-        let params = source.parse().map_err(|mark| not_json(&source, mark))?;
+        let params = source.parse().map_err(|mark| not_json("the arguments are no JSON", &source, mark))?;
         match &words[1..] {
             [] => Ok(Self { source, params: Some(params) }),
             [next, ..] => Err(Failure::usage(format!("JSON is given, and `{next}` after it"))
@@ -87,11 +91,16 @@ impl Arguments {
         let mut writer = Writer::new(name);
         let mut named = Named::default();
         let mut marks = Vec::new();
-        for word in words {
-            if let Err(mark) = named.read(word, params, &mut writer)? {
-                marks.push(mark);
-            }
-            named.seen += 1;
+        for (position, word) in words.iter().enumerate() {
+            let mark = match Word::read(word, params) {
+                Some(word) => take(word, params, &mut named, &mut writer)?.err(),
+                None => {
+                    let place = writer.word(word);
+                    let message = format!("expected name=value{}, got {word}", example(position, word, params));
+                    Some(Mark { place, message })
+                }
+            };
+            marks.extend(mark);
         }
         let source = writer.finish();
         if !marks.is_empty() {
@@ -102,67 +111,54 @@ impl Arguments {
     }
 }
 
-/// Whether a word is a payload, and not the name of one of its members with its value.
-fn is_single(word: &str) -> bool {
-    let is_json = serde_json::from_str::<&RawValue>(word).is_ok();
-    is_json || (word != "-" && !word.starts_with(['@', '{', '[']) && split(word).is_none())
-}
-
-/// Arguments by name, each JSON.
-#[derive(Default)]
-struct Named {
-    values: Vec<(String, Box<RawValue>)>,
-    /// Words before the one that is read.
-    seen: usize,
-}
-
-impl Named {
-    /// Takes a word, or says what is wrong with it.
-    fn read(&mut self, word: &str, params: Schema<'_>, writer: &mut Writer) -> Result<Result<(), Mark>> {
-        let Some((name, is_json, value)) = split(word) else {
-            let place = writer.word(word);
-            let example = example(self.seen, word, params);
-            return Ok(Err(Mark { place, message: format!("expected name=value{example}, got {word}") }));
-        };
-        let place = writer.argument(name, is_json, value);
-        if self.values.iter().any(|(there, _)| there == name) {
-            return Ok(Err(Mark { place, message: format!("`{name}` is given twice") }));
-        }
-        let text = match value.strip_prefix('@') {
-            Some(file) => read_file(file)?,
-            None => value.to_owned(),
-        };
-        let json = match is_json {
-            true => match value::parse(&text) {
-                Ok(json) => json,
-                Err(fault) => {
-                    let place = if value.starts_with('@') { place } else { fault.place(&place, value) };
-                    return Ok(Err(Mark { place, message: fault.message }));
-                }
-            },
-            // A file that is to be a text is that text.
-            false if value.starts_with('@') => value::text(&text),
-            false => value::of_text(&text, params.property(name).map_or(Kinds::ANY, Schema::kinds)).into_json(),
-        };
-        self.values.push((name.to_owned(), json));
-        Ok(Ok(()))
-    }
-}
-
-impl Serialize for Named {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.values.iter().map(|(name, value)| (name, value)))
-    }
-}
-
-/// `name=value` and `name:=json`, taken apart.
-fn split(word: &str) -> Option<(&str, bool, &str)> {
-    let (name, value) = word.split_once('=')?;
-    let (name, is_json) = match name.strip_suffix(':') {
-        Some(name) => (name, true),
-        None => (name, false),
+/// Takes an argument, or says what is wrong with it.
+fn take(word: Word<'_>, params: Schema<'_>, named: &mut Named, writer: &mut Writer) -> Result<Result<(), Mark>> {
+    let place = writer.argument(word.name, word.is_json, word.value);
+    let target = Target::of(word.name, params);
+    let text = match word.value.strip_prefix('@') {
+        Some(file) => read_value(&word, file)?,
+        None => word.value.to_owned(),
     };
-    (!name.is_empty()).then_some((name, is_json, value))
+    let read = match word.is_json {
+        true => match value::parse(&text) {
+            Ok(json) => Read::Value(json),
+            Err(fault) => return Ok(Err(Mark { place: fault.place(&place, word.value), message: fault.message })),
+        },
+        false => value::read(&text, word.value.starts_with('@'), target.schema),
+    };
+    let pointer = match read {
+        Read::Value(json) => named.put(&target.path, json).map(|()| target.pointer()),
+        Read::Item(json) => named.push(&target.path, json).map(|index| format!("{}/{index}", target.pointer())),
+    };
+    Ok(match pointer {
+        Ok(pointer) => {
+            writer.stands_for(pointer);
+            Ok(())
+        }
+        Err(Taken) => Err(Mark { place, message: format!("`{}` is given twice", word.name) }),
+    })
+}
+
+/// The text of a file that an argument names. One that should be JSON and is not is shown at the place.
+fn read_value(word: &Word<'_>, file: &str) -> Result<String> {
+    let text = read_file(file).map_err(|failure| {
+        let name = word.name;
+        failure
+            .help(format!("`{name}=@file` is the text of a file; a text that starts with @ is {name}:='\"@{file}\"'"))
+    })?;
+    if word.is_json {
+        let source = Source::file(file, text.trim_end());
+        source.parse().map_err(|mark| not_json(&format!("the file `{file}` is no JSON"), &source, mark))?;
+    }
+    Ok(text)
+}
+
+/// Whether a word is a payload, and not the name of one of its members with its value.
+fn is_single(word: &str, payload: Schema<'_>) -> bool {
+    let is_json = serde_json::from_str::<&RawValue>(word).is_ok();
+    let is_text = payload.kinds().takes_text() && !payload.kinds().takes_objects();
+    let is_named = || word == "-" || word.starts_with(['@', '{', '[']) || Word::read(word, payload).is_some();
+    is_json || is_text && word != "-" && !word.starts_with('@') || !is_named()
 }
 
 /// What was probably meant by a value without a name, at this position.
@@ -178,8 +174,8 @@ fn refused(name: &str, source: &Source, marks: Vec<Mark>) -> Failure {
     Failure::usage(message).faults(Faults::new(source, marks))
 }
 
-fn not_json(source: &Source, mark: Mark) -> Failure {
-    Failure::usage("the arguments are no JSON").faults(Faults::new(source, vec![mark]))
+fn not_json(message: &str, source: &Source, mark: Mark) -> Failure {
+    Failure::usage(message).faults(Faults::new(source, vec![mark]))
 }
 
 pub(crate) fn read_file(path: &str) -> Result<String> {

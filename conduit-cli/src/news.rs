@@ -62,8 +62,8 @@ impl Event {
 pub(crate) fn ending(end: &Disconnected) -> String {
     let why = if end.reason.is_empty() { String::new() } else { format!(": {}", output::safe(&end.reason)) };
     match end.code {
-        // No code came, and the reason says all.
-        CloseCode::ABNORMAL if !why.is_empty() => format!("the connection ended{why}"),
+        // No server sent the code, and the reason says all.
+        CloseCode::ABNORMAL | CloseCode::UNAUTHORIZED if !why.is_empty() => format!("the connection ended{why}"),
         code => format!("the connection ended with code {code}{why}"),
     }
 }

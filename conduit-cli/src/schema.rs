@@ -2,7 +2,7 @@
 
 use std::ops::BitOr;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 
 /// A schema, and the document that its references point into.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +61,25 @@ impl<'a> Schema<'a> {
     /// The schema of a member, also of one that only some alternatives have.
     pub(crate) fn property(self, name: &str) -> Option<Self> {
         self.property_within(name, DEPTH)
+    }
+
+    /// The schema of members without one of their own, where there is one.
+    pub(crate) fn other_members(self) -> Option<Self> {
+        self.get("additionalProperties").filter(|schema| schema.is_object()).map(|schema| self.at(schema))
+    }
+
+    /// The schema of the items of a list, where all have the same.
+    pub(crate) fn items(self) -> Option<Self> {
+        self.items_within(DEPTH)
+    }
+
+    fn items_within(self, depth: usize) -> Option<Self> {
+        if let Some(schema) = self.get("items").filter(|schema| schema.is_object()) {
+            return Some(self.at(schema));
+        }
+        let depth = depth.checked_sub(1)?;
+        let mut parts = ["allOf", "anyOf", "oneOf"].into_iter().flat_map(|keyword| self.list(keyword));
+        parts.find_map(|part| part.items_within(depth))
     }
 
     fn property_within(self, name: &str, depth: usize) -> Option<Self> {
@@ -171,6 +190,18 @@ impl Kinds {
         }
     }
 
+    /// The kind of a JSON text.
+    pub(crate) fn of_json(json: &RawValue) -> Self {
+        match json.get().as_bytes().first() {
+            Some(b'n') => Self::NULL,
+            Some(b't' | b'f') => Self::BOOLEAN,
+            Some(b'"') => Self::STRING,
+            Some(b'[') => Self::ARRAY,
+            Some(b'{') => Self::OBJECT,
+            _ => Self::NUMBER,
+        }
+    }
+
     fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
@@ -181,6 +212,10 @@ impl Kinds {
 
     pub(crate) fn takes_text(self) -> bool {
         self.takes(Self::STRING)
+    }
+
+    pub(crate) fn takes_objects(self) -> bool {
+        self.takes(Self::OBJECT)
     }
 
     pub(crate) fn takes_all(self) -> bool {

@@ -137,19 +137,24 @@ impl Session {
                 failure.help(format!("`conduit describe {} {name}` shows what it takes", self.server.url))
             }
             Some(ErrorCode::Unauthorized) => no_token(failure),
-            Some(ErrorCode::Timeout) => failure.help(self.time_limit(name)),
+            Some(ErrorCode::Timeout) => self.given_up(name, failure),
             _ => failure,
         }
     }
 
-    /// Whose limit a call was given up at: the method's, which nobody can put off, or the caller's.
-    fn time_limit(&self, name: &str) -> String {
-        let own = self.server.connection.timeout.map(|timeout| timeout.as_secs_f64());
-        match self.api.timeout(name) {
-            Some(limit) if own.is_none_or(|own| limit <= own) => {
-                format!("the server gives `{name}` up after {limit} s, and --timeout can't put that off")
+    /// A call that the server gave up: at the method's limit, which nobody can put off, or at the caller's.
+    fn given_up(&self, name: &str, failure: Failure) -> Failure {
+        let own = self.server.connection.timeout;
+        match (self.api.timeout(name), own) {
+            (Some(limit), own) if own.is_none_or(|own| limit <= own.as_secs_f64()) => {
+                failure.help(format!("the server gives `{name}` up after {limit} s, and --timeout can't put that off"))
             }
-            _ => failure::WAIT_LONGER.into(),
+            // As it is told where this side is the first to give it up.
+            (_, Some(own)) => {
+                let message = format!("`{name}` was not answered within {own:?}; the call may have run");
+                Failure::new(Exit::Timeout, message).help(failure::WAIT_LONGER)
+            }
+            (_, None) => failure.help(failure::WAIT_LONGER),
         }
     }
 

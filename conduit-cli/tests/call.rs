@@ -1,7 +1,7 @@
 //! `conduit call`.
 
 use conduit::{Connection, Disconnected};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{builder, pipe, run, serve, start};
 
@@ -28,6 +28,40 @@ async fn the_schema_says_what_a_value_is() {
         "username": "007", "email": "a@b.de", "age": 7, "active": true, "role": "admin", "address": address,
     });
     assert_eq!(user, expected);
+}
+
+/// What `written` answers, but for what was left out.
+async fn written(words: &[&str]) -> Value {
+    let server = serve().await;
+    let mut answer = run(&[&["call", "--json", &server.address().to_string(), "written"], words].concat()).await.json();
+    let members = answer.as_object_mut().expect("an object");
+    members.retain(|_, value| !value.is_null() && *value != json!([]) && *value != json!({}));
+    answer
+}
+
+#[tokio::test]
+async fn lists_objects_and_values_of_several_kinds_need_no_json() {
+    assert_eq!(written(&["tags=1", "tags=true"]).await, json!({ "tags": ["1", "true"] }));
+    assert_eq!(written(&["tags=[\"a\", \"b\"]", "scores=1"]).await, json!({ "tags": ["a", "b"], "scores": [1.0] }));
+    assert_eq!(written(&["tags=[]", "id=7"]).await, json!({ "id": 7 }));
+    assert_eq!(written(&["tags=[]", "id=007", "note=null"]).await, json!({ "id": "007", "note": "null" }));
+    assert_eq!(written(&["tags=[]", "note:=null", "labels.env=5"]).await, json!({ "labels": { "env": "5" } }));
+    let home = json!({ "home": { "city": "7", "code": "12345" } });
+    assert_eq!(written(&["tags=[]", "home.city=7", "home.code=12345"]).await, home);
+    assert_eq!(written(&["tags=[]", "home={\"city\": \"7\", \"code\": \"12345\"}"]).await, home);
+}
+
+#[tokio::test]
+async fn faults_stand_beneath_items_and_members() {
+    let server = serve().await;
+    let url = server.address().to_string();
+    let words = ["tags=a", "scores=1", "scores=high", "home.city=x", "home.code=12", "home.cty=y"];
+    let done = run(&[&["call", &url, "written"], &words[..]].concat()).await;
+    let stderr = done.failed(5);
+    assert_eq!(marked("written", stderr, "expected a number, got \"high\""), "high", "{stderr}");
+    assert_eq!(marked("written", stderr, "\"12\""), "12", "{stderr}");
+    let missing = run(&["call", &url, "written", "tags=a", "home.city=x"]).await;
+    assert!(missing.failed(5).contains("missing field `code`"), "{missing:?}");
 }
 
 #[tokio::test]
@@ -63,10 +97,12 @@ async fn beneath(words: &[&str]) -> String {
 }
 
 /// The text above the marks of the line that says `message`.
-fn marked(stderr: &str, message: &str) -> String {
+fn marked(method: &str, stderr: &str, message: &str) -> String {
     let lines: Vec<Vec<char>> = stderr.lines().map(|line| line.chars().collect()).collect();
-    let source =
-        lines.iter().position(|line| line.iter().collect::<String>().contains("user.create ")).expect("a line");
+    let source = lines
+        .iter()
+        .position(|line| line.iter().collect::<String>().contains(&format!("| {method} ")))
+        .expect("a line");
     let line = lines.iter().position(|line| line.iter().collect::<String>().contains(message)).expect("a message");
     let text: String = lines[line].iter().collect();
     let column = text.find(message).map(|byte| text[..byte].chars().count()).expect("a message");
@@ -82,21 +118,21 @@ fn marked(stderr: &str, message: &str) -> String {
 #[tokio::test]
 async fn each_fault_stands_beneath_its_own_argument() {
     let stderr = beneath(&["username=x", "email=nobody", "age=200", "colour=red"]).await;
-    assert_eq!(marked(&stderr, "\"x\" is shorter than 3 characters"), "x", "{stderr}");
-    assert_eq!(marked(&stderr, "\"nobody\" is not an email address"), "nobody", "{stderr}");
-    assert_eq!(marked(&stderr, "200 is more than the maximum of 150"), "200", "{stderr}");
-    assert_eq!(marked(&stderr, "unknown argument `colour`"), "colour", "{stderr}");
+    assert_eq!(marked("user.create", &stderr, "\"x\" is shorter than 3 characters"), "x", "{stderr}");
+    assert_eq!(marked("user.create", &stderr, "\"nobody\" is not an email address"), "nobody", "{stderr}");
+    assert_eq!(marked("user.create", &stderr, "200 is more than the maximum of 150"), "200", "{stderr}");
+    assert_eq!(marked("user.create", &stderr, "unknown argument `colour`"), "colour", "{stderr}");
 }
 
 #[tokio::test]
 async fn faults_inside_json_are_found_there() {
     let address = "address:={\"city\": \"x\", \"code\": \"12\"}";
     let stderr = beneath(&["username=ada", "email=a@b.de", "age=7", address]).await;
-    assert_eq!(marked(&stderr, "\"12\""), "\"12\"", "{stderr}");
+    assert_eq!(marked("user.create", &stderr, "\"12\""), "\"12\"", "{stderr}");
     let stderr = beneath(&["{\"username\": \"ada\", \"email\": \"a@b.de\", \"age\": \"old\"}"]).await;
-    assert_eq!(marked(&stderr, "expected an integer, got \"old\""), "\"old\"", "{stderr}");
+    assert_eq!(marked("user.create", &stderr, "expected an integer, got \"old\""), "\"old\"", "{stderr}");
     let stderr = beneath(&["[\"ada\", \"a@b.de\", 7, \"yes\"]"]).await;
-    assert_eq!(marked(&stderr, "expected a boolean"), "\"yes\"", "{stderr}");
+    assert_eq!(marked("user.create", &stderr, "expected a boolean"), "\"yes\"", "{stderr}");
 }
 
 #[tokio::test]

@@ -122,7 +122,7 @@ async fn listening_ends_when_the_server_would_refuse_it_from_now_on() {
     let done = listener.end().await;
     let error: serde_json::Value = serde_json::from_str(done.stderr.lines().last().expect("a line")).expect("JSON");
     let message = error["error"]["message"].as_str().expect("a text");
-    assert_eq!((done.code, &error["error"]["kind"]), (7, &json!("closed")));
+    assert_eq!((done.code, &error["error"]["kind"]), (4, &json!("login")));
     assert!(
         message.starts_with("the connection ended: it was lost (") && message.contains("the token is wrong"),
         "{message}"

@@ -79,7 +79,7 @@ async fn a_measurement_shows_how_far_it_is_and_ends_with_ctrl_c() {
     let server = serve().await;
     let mut terminal = Terminal::start(&["bench", &server.address().to_string(), "ping", "--duration", "1h"]);
     terminal.sees("% of the time");
-    terminal.waits("speed", |screen| screen.contains("calls/s"));
+    terminal.waits("speed", |screen| screen.contains("calls/s") && !screen.contains(" 0.0 calls/s"));
     terminal.types(CTRL_C);
     let (code, screen) = terminal.end();
     assert_eq!(code, 130, "{screen}");
@@ -105,4 +105,15 @@ async fn listening_ends_with_ctrl_c() {
     terminal.sees("news {\"n\": 1}");
     terminal.types(CTRL_C);
     assert_eq!(terminal.end().0, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_call_of_a_measurement_is_shown_while_it_runs() {
+    let server = serve().await;
+    let mut terminal = Terminal::start(&["bench", &server.address().to_string(), "hang"]);
+    terminal.sees("calling once, to see that it can be");
+    terminal.types(CTRL_C);
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 130);
+    assert!(screen.contains("error: interrupted before a call was answered"), "{screen}");
 }

@@ -19,8 +19,8 @@ pub(crate) struct Source {
 /// A value, and where it stands.
 #[derive(Debug)]
 struct Placed {
-    /// `None` for what holds all arguments.
-    name: Option<String>,
+    /// The JSON pointer to it; empty for what holds all arguments.
+    pointer: String,
     name_place: Range<usize>,
     place: Range<usize>,
     /// Whether it stands there as JSON.
@@ -34,7 +34,7 @@ impl Source {
     }
 
     pub(super) fn file(origin: &str, text: &str) -> Self {
-        let whole = Placed { name: None, name_place: 0..0, place: 0..text.len(), is_json: true };
+        let whole = Placed { pointer: String::new(), name_place: 0..0, place: 0..text.len(), is_json: true };
         Self { text: text.to_owned(), origin: Some(origin.to_owned()), values: vec![whole] }
     }
 
@@ -47,26 +47,20 @@ impl Source {
 
     /// Where the value stands that a JSON pointer points at, or what should hold it.
     pub(crate) fn locate(&self, pointer: &str) -> Range<usize> {
-        let (first, rest) = match pointer.strip_prefix('/').map(|path| path.split_once('/').unwrap_or((path, ""))) {
-            Some((first, rest)) => (first.replace("~1", "/").replace("~0", "~"), rest),
-            None => (String::new(), ""),
-        };
-        for value in &self.values {
-            match &value.name {
-                None => return self.within(value, pointer),
-                Some(name) if *name == first && rest.is_empty() => return value.place.clone(),
-                Some(name) if *name == first => return self.within(value, &format!("/{rest}")),
-                Some(_) => {}
-            }
+        let holding = |value: &&Placed| is_within(pointer, &value.pointer);
+        if let Some(value) = self.values.iter().filter(holding).max_by_key(|value| value.pointer.len()) {
+            return self.within(value, &pointer[value.pointer.len()..]);
         }
-        // What is missing belongs after the end.
-        self.text.len() + 1..self.text.len() + 1
+        match self.values.iter().find(|value| is_within(&value.pointer, pointer)) {
+            Some(part) => part.place.clone(),
+            // What is missing belongs after the end.
+            None => self.text.len() + 1..self.text.len() + 1,
+        }
     }
 
     /// The place of a name that was typed, else of its value.
     pub(crate) fn locate_name(&self, pointer: &str) -> Range<usize> {
-        let name = pointer.strip_prefix('/').unwrap_or_default().replace("~1", "/").replace("~0", "~");
-        match self.values.iter().find(|value| value.name.as_ref() == Some(&name)) {
+        match self.values.iter().find(|value| !pointer.is_empty() && value.pointer == pointer) {
             Some(value) => value.name_place.clone(),
             None => self.locate(pointer),
         }
@@ -79,6 +73,11 @@ impl Source {
             _ => place.clone(),
         }
     }
+}
+
+/// Whether a pointer leads to `outer` or into it.
+fn is_within(pointer: &str, outer: &str) -> bool {
+    pointer.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Writes a call as it was typed.
@@ -102,15 +101,27 @@ impl Writer {
     /// JSON that holds all arguments.
     pub(super) fn whole(&mut self, json: &str) {
         let place = self.word(json);
-        self.0.values.push(Placed { name: None, name_place: place.clone(), place, is_json: true });
+        self.0.values.push(Placed { pointer: String::new(), name_place: place.clone(), place, is_json: true });
     }
 
     /// A payload that is one value.
     pub(super) fn payload(&mut self, value: &str) -> Range<usize> {
         let place = self.word(value);
         // A text that stands for itself leads nowhere further either.
-        self.0.values.push(Placed { name: None, name_place: place.clone(), place: place.clone(), is_json: true });
+        self.0.values.push(Placed {
+            pointer: String::new(),
+            name_place: place.clone(),
+            place: place.clone(),
+            is_json: true,
+        });
         place
+    }
+
+    /// Says what the argument that was written last is.
+    pub(super) fn stands_for(&mut self, pointer: String) {
+        if let Some(value) = self.0.values.last_mut() {
+            value.pointer = pointer;
+        }
     }
 
     /// An argument with its name; the place of its value.
@@ -120,7 +131,8 @@ impl Writer {
         self.0.text.push_str(name);
         self.0.text.push_str(if is_json { ":=" } else { "=" });
         let place = self.quoted(value);
-        let placed = Placed { name: Some(name.to_owned()), name_place, place: place.clone(), is_json };
+        // What it stands for is said once it is known.
+        let placed = Placed { pointer: String::new(), name_place, place: place.clone(), is_json };
         self.0.values.push(placed);
         place
     }

@@ -43,6 +43,85 @@ fn what_a_value_is_the_schema_says() {
 }
 
 #[test]
+fn a_value_of_several_kinds_is_json_if_it_is_any_of_them() {
+    let schema = json!({ "properties": {
+        "id": { "type": ["string", "integer"] },
+        "either": { "anyOf": [{ "type": "string" }, { "type": "object" }, { "type": "null" }] },
+        "role": { "enum": ["admin", "5"] },
+        "level": { "enum": ["off", 1, true] },
+    } });
+    let cases = [
+        ("id=5", r#"{"id":5}"#),
+        ("id=007", r#"{"id":"007"}"#),
+        ("id=true", r#"{"id":"true"}"#),
+        (r#"id="5""#, r#"{"id":"\"5\""}"#),
+        (r#"either={"a": 1}"#, r#"{"either":{"a": 1}}"#),
+        ("either=null", r#"{"either":"null"}"#),
+        ("either=5", r#"{"either":"5"}"#),
+        ("role=5", r#"{"role":"5"}"#),
+        ("level=1", r#"{"level":1}"#),
+        ("level=true", r#"{"level":true}"#),
+        ("level=off", r#"{"level":"off"}"#),
+    ];
+    for (word, expected) in cases {
+        assert_eq!(params(&[word], &schema), expected, "{word}");
+    }
+}
+
+#[test]
+fn items_of_lists_are_given_one_by_one_and_members_of_objects_by_a_dot() {
+    let schema = json!({
+        "$defs": { "Address": { "type": "object", "properties": {
+            "city": { "type": "string" }, "floor": { "type": "integer" }, "names": { "$ref": "#/$defs/Names" },
+        } }, "Names": { "type": "array", "items": { "type": "string" } } },
+        "properties": {
+            "names": { "$ref": "#/$defs/Names" },
+            "maybe": { "type": ["array", "null"], "items": { "type": "integer" } },
+            "address": { "anyOf": [{ "$ref": "#/$defs/Address" }, { "type": "null" }] },
+            "labels": { "type": "object", "additionalProperties": { "type": "string" } },
+            "x.y": { "type": "string" },
+            "n": { "type": "integer" },
+        },
+    });
+    let cases: [(&[&str], &str); 14] = [
+        (&["names=5", "n=1", "names=a b"], r#"{"names":["5","a b"],"n":1}"#),
+        (&[r#"names=["a", "b"]"#], r#"{"names":["a", "b"]}"#),
+        (&["names:=7"], r#"{"names":7}"#),
+        (&["maybe=5"], r#"{"maybe":[5]}"#),
+        (&["maybe=x"], r#"{"maybe":["x"]}"#),
+        (&["maybe=null"], r#"{"maybe":null}"#),
+        (&["address.city=5", "n=1", "address.floor=5"], r#"{"address":{"city":"5","floor":5},"n":1}"#),
+        (&["address.names=a", "address.names=b"], r#"{"address":{"names":["a","b"]}}"#),
+        (&["address.city:=[1]"], r#"{"address":{"city":[1]}}"#),
+        (&["address.cty=5"], r#"{"address":{"cty":5}}"#),
+        (&["labels.a.b=5", "labels.c=true"], r#"{"labels":{"a.b":"5","c":"true"}}"#),
+        (&["x.y=5"], r#"{"x.y":"5"}"#),
+        (&["n.y=5"], r#"{"n.y":5}"#),
+        (&["address.=5"], r#"{"address.":5}"#),
+    ];
+    for (words, expected) in cases {
+        assert_eq!(params(words, &schema), expected, "{words:?}");
+    }
+    for twice in [["names=a", "names:=[]"], ["address={}", "address.city=x"], ["address.city=x", "address.city=y"]] {
+        let refusal = read(&twice, &schema).expect_err("refused").text();
+        assert!(refusal.contains("is given twice"), "{refusal}");
+    }
+    let words = ["names=a", "names=b", "address.city=x", "address.floor=high"];
+    let given = read(&words, &schema).expect("arguments");
+    let at = |pointer: &str| &given.source.text[given.source.locate(pointer)];
+    assert_eq!((at("/names/1"), at("/address/floor"), at("/names")), ("b", "high", "a"));
+    assert_eq!(&given.source.text[given.source.locate_name("/address/city")], "address.city");
+}
+
+#[test]
+fn names_that_hold_an_equals_sign_are_known_from_the_schema() {
+    let schema = json!({ "properties": { "a=b": { "type": "string" }, "a=": { "type": "string" }, "a": true } });
+    assert_eq!(params(&["a=b=c", "a==d", "a=1"], &schema), r#"{"a=b":"c","a=":"d","a":1}"#);
+    assert_eq!(params(&["a=b:=7"], &schema), r#"{"a=b":7}"#);
+    assert_eq!(params(&["a=b"], &json!({})), r#"{"a":"b"}"#);
+}
+
+#[test]
 fn files_hold_a_text_a_value_or_all() {
     let directory = std::env::temp_dir().join(format!("conduit-arguments-{}", std::process::id()));
     std::fs::create_dir_all(&directory).expect("a directory");
@@ -52,8 +131,14 @@ fn files_hold_a_text_a_value_or_all() {
     assert_eq!(params(&[&format!("x=@{file}")], &json!({})), r#"{"x":"{\"a\": 1}\n"}"#);
     assert_eq!(params(&[&format!("x:=@{file}")], &json!({})), r#"{"x":{"a": 1}}"#);
     assert_eq!(params(&[&format!("@{file}")], &json!({})), r#"{"a": 1}"#);
+    let path = format!("x:=@{}", directory.join("broken.json").display());
+    std::fs::write(directory.join("broken.json"), "{\n  \"a\": x\n}").expect("written");
+    let broken = read(&[&path], &json!({})).expect_err("no JSON").text();
+    let broken = anstream::adapter::strip_str(&broken).to_string();
+    assert!(broken.contains("broken.json:2:8") && broken.contains("expected JSON: expected value"), "{broken}");
     let missing = read(&["x=@/no/such/file"], &json!({})).expect_err("no file");
     assert!(missing.text().contains("can't read the file `/no/such/file`"), "{}", missing.text());
+    assert!(missing.text().contains("x:='\"@/no/such/file\"'"), "{}", missing.text());
     std::fs::remove_dir_all(&directory).expect("gone");
 }
 
@@ -102,6 +187,7 @@ fn a_payload_is_any_json_and_a_text_where_one_is_wanted() {
     assert_eq!(read("5", json!({})).ok().as_deref(), Some("5"));
     assert_eq!(read("hello", json!({ "type": "string" })).ok().as_deref(), Some("\"hello\""));
     assert_eq!(read("5", json!({ "type": "string" })).ok().as_deref(), Some("\"5\""));
+    assert_eq!(read("a=b", json!({ "type": "string" })).ok().as_deref(), Some("\"a=b\""));
     assert_eq!(read("text=hello", json!({ "type": "object" })).ok().as_deref(), Some("{\"text\":\"hello\"}"));
     assert_eq!(read("{\"a\":1}", json!({})).ok().as_deref(), Some("{\"a\":1}"));
     let refusal = read("hello", json!({ "type": "object" })).expect_err("no JSON").text();

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::schema::Kinds;
+use crate::schema::{Kinds, Schema};
 
 /// What a typed value stands for.
 pub(super) enum Value {
@@ -22,16 +22,38 @@ impl Value {
     }
 }
 
-/// A typed value where values of these kinds are wanted: a string where one is wanted, else JSON if it is any.
+/// An argument as it is typed: all of it, or an item of a list.
+pub(super) enum Read {
+    Value(Box<RawValue>),
+    Item(Box<RawValue>),
+}
+
+/// A typed value where `schema` says what is wanted. Where that is a list, what is none is an item of it.
+pub(super) fn read(typed: &str, is_text: bool, schema: Option<Schema<'_>>) -> Read {
+    let wanted = schema.map_or(Kinds::ANY, Schema::kinds);
+    let of_text = |wanted| if is_text { text(typed) } else { of_text(typed, wanted).into_json() };
+    if !wanted.takes(Kinds::ARRAY) || wanted.takes_text() {
+        return Read::Value(of_text(wanted));
+    }
+    match parse(typed) {
+        Ok(json) if !is_text && wanted.takes(Kinds::of_json(&json)) => Read::Value(json),
+        _ => Read::Item(of_text(schema.and_then(Schema::items).map_or(Kinds::ANY, Schema::kinds))),
+    }
+}
+
+/// A typed value where values of these kinds are wanted: JSON if it is some that is taken, else a text where one is.
 ///
 /// What is neither goes as a string, so that it is refused with words that say what was wanted.
 pub(super) fn of_text(typed: &str, wanted: Kinds) -> Value {
-    if wanted.takes_text() && !wanted.takes_all() {
-        return Value::Text(text(typed));
-    }
+    let is_taken = |json: &RawValue| match Kinds::of_json(json) {
+        _ if wanted.takes_all() || !wanted.takes_text() => true,
+        // Where there may be a text or nothing, a word is a text.
+        Kinds::STRING | Kinds::NULL => false,
+        kind => wanted.takes(kind),
+    };
     match parse(typed) {
-        Ok(json) => Value::Json(json),
-        Err(_) => Value::Text(text(typed)),
+        Ok(json) if is_taken(&json) => Value::Json(json),
+        _ => Value::Text(text(typed)),
     }
 }
 

@@ -70,8 +70,8 @@ struct Waiting(ProgressBar);
 
 impl Waiting {
     fn new(output: Output) -> Self {
-        let bar =
-            ProgressBar::with_draw_target(None, target(output)).with_message("calling once, to see that it can be");
+        let bar = ProgressBar::with_draw_target(None, target(output)).with_style(ProgressStyle::default_spinner());
+        bar.set_message("calling once, to see that it can be");
         bar.enable_steady_tick(REDRAWN);
         Self(bar)
     }

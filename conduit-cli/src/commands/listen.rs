@@ -1,6 +1,6 @@
 //! `conduit listen`: events as they come.
 
-use conduit::{Client, Disconnected};
+use conduit::{Client, CloseCode, Disconnected};
 
 use crate::{
     args::Listen,
@@ -59,5 +59,6 @@ async fn hear(mut inbox: Inbox, client: &Client, count: u64, output: Output) -> 
 }
 
 fn lost(end: &Disconnected) -> Failure {
-    Failure::new(Exit::Closed, ending(end))
+    let exit = if end.code == CloseCode::UNAUTHORIZED { Exit::Login } else { Exit::Closed };
+    Failure::new(exit, ending(end))
 }

@@ -3,6 +3,7 @@
 pub(crate) mod terminal;
 
 use std::{
+    collections::BTreeMap,
     process::Stdio,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -70,6 +71,27 @@ async fn create_user(
     Ok(serde_json::json!({
         "username": username, "email": email, "age": age, "active": active, "role": role, "address": address,
     }))
+}
+
+/// Answer with what is written in several ways.
+#[rpc]
+async fn written(
+    tags: Vec<String>,
+    #[serde(default)] scores: Vec<f64>,
+    id: Option<Id>,
+    home: Option<Address>,
+    #[serde(default)] labels: BTreeMap<String, String>,
+    note: Option<String>,
+) -> Value {
+    serde_json::json!({ "tags": tags, "scores": scores, "id": id, "home": home, "labels": labels, "note": note })
+}
+
+/// A number or a name.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Id {
+    Number(u32),
+    Name(String),
 }
 
 /// Answer with what was sent.
@@ -163,7 +185,8 @@ async fn count(client: &Connection, n: u64) {
 
 /// The settings of a server with all of this.
 pub(crate) fn builder() -> ServerBuilder {
-    let methods = methods![add, create_user, echo, ping, hang, impatient, leave, first, once, second, chat, count];
+    let methods =
+        methods![add, create_user, written, echo, ping, hang, impatient, leave, first, once, second, chat, count];
     Server::builder().host("127.0.0.1").port(0).explicit().methods(methods).state(Calls::default())
 }
 
