@@ -134,7 +134,7 @@ pub(crate) struct Listen {
     pub(crate) events: Vec<String>,
 
     /// End after so many events
-    #[arg(long, short = 'n', value_name = "N")]
+    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
 
     /// End when the connection is lost, instead of connecting again
@@ -291,6 +291,7 @@ pub(crate) struct Completions {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Server {
     /// The server: ws://HOST:PORT, wss://HOST, HOST:PORT or :PORT
+    #[arg(value_hint = ValueHint::Url)]
     pub(crate) url: Address,
 
     #[command(flatten)]

@@ -18,8 +18,8 @@ use crate::{
 pub(crate) struct Session {
     pub(crate) client: Client,
     pub(crate) api: Api,
-    /// What the server told of itself, if it did.
-    told: Option<Told>,
+    /// What the server told of itself, or why that is not known.
+    told: Result<Told, Untold>,
     /// Which server it is, with the token that was asked for.
     pub(crate) server: Server,
 }
@@ -30,6 +30,17 @@ struct Told {
     /// As it came.
     text: Box<RawValue>,
     document: OpenRpc,
+}
+
+/// Why it is not known what a server can do.
+#[derive(Debug)]
+enum Untold {
+    /// It has no method that says so.
+    NoMethod,
+    /// That is for those who are logged in.
+    NoLogin,
+    /// It told something else.
+    NoDocument(String),
 }
 
 /// Whether a command can do without a login.
@@ -66,7 +77,7 @@ impl Session {
                 Ok(session) => return Ok(session),
                 Err(Refusal { failure, client: Some(client) }) if attempts == 0 && login == Login::Optional => {
                     drop(failure);
-                    return Ok(Self::unseen(client, &server));
+                    return Ok(Self::unseen(client, &server, Untold::NoLogin));
                 }
                 Err(Refusal { failure, .. }) => failure,
             };
@@ -82,33 +93,34 @@ impl Session {
     }
 
     /// A session with a server that told nothing of itself.
-    fn unseen(client: Client, server: &Server) -> Self {
-        Self { client, api: Api::unknown(), told: None, server: server.clone() }
+    fn unseen(client: Client, server: &Server, why: Untold) -> Self {
+        Self { client, api: Api::unknown(), told: Err(why), server: server.clone() }
     }
 
     /// The server's document, as it came to the last digit; fails where it told none.
     pub(crate) fn document(&self) -> Result<&RawValue> {
-        match &self.told {
-            Some(told) => Ok(&told.text),
-            None => {
-                let message = format!("{} does not say what it can do: it has no `{DISCOVER}`", self.server.url);
-                Err(Failure::refused(message).help("`conduit call` calls its methods unseen"))
-            }
-        }
+        let url = &self.server.url;
+        let message = match &self.told {
+            Ok(told) => return Ok(&told.text),
+            Err(Untold::NoMethod) => format!("{url} does not say what it can do: it has no `{DISCOVER}`"),
+            Err(Untold::NoLogin) => format!("{url} does not say what it can do without a login"),
+            Err(Untold::NoDocument(why)) => format!("what {url} says of itself can't be read: {why}"),
+        };
+        Err(Failure::refused(message).help("`conduit call` calls its methods unseen"))
     }
 
     /// Fails where the server is known to have neither a method nor an event of this name. `noun` is what it was taken
     /// for.
     pub(crate) fn check_name(&self, name: &str, noun: &str) -> Result {
         match self.told {
-            Some(_) => self.api.refusal(name, noun).map_or(Ok(()), Err),
-            None => Ok(()),
+            Ok(_) => self.api.refusal(name, noun).map_or(Ok(()), Err),
+            Err(_) => Ok(()),
         }
     }
 
     /// Fails where the server is known to refuse this; faults of the arguments are shown beneath them.
     pub(crate) fn check(&self, name: &str, arguments: &Arguments) -> Result {
-        let Some(told) = &self.told else { return Ok(()) };
+        let Ok(told) = &self.told else { return Ok(()) };
         let checked = told.document.check(name, &arguments.params);
         checked.map_err(|refusal| self.explain(name, refusal.into(), arguments))
     }
@@ -160,9 +172,8 @@ impl Session {
 
     /// Asks again what the server can do, if it said so before.
     pub(crate) async fn refresh(&mut self) -> Result {
-        if self.told.is_some() {
-            let text = self.client.call::<Box<RawValue>>(DISCOVER, ()).await?;
-            (self.api, self.told) = read(text, &self.server);
+        if self.told.is_ok() {
+            (self.api, self.told) = read(self.client.call(DISCOVER, ()).await?);
         }
         Ok(())
     }
@@ -186,9 +197,9 @@ async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Resu
         ErrorKind::Unauthorized => refusal(login_refused(&error, server)),
         _ => refusal(reach::failure(error, server)),
     })?;
-    match client.call::<Box<RawValue>>(DISCOVER, ()).await {
+    match client.call(DISCOVER, ()).await {
         Ok(text) => {
-            let (api, told) = read(text, server);
+            let (api, told) = read(text);
             Ok(Session { client, api, told, server: server.clone() })
         }
         Err(error) if error.kind() == ErrorKind::Timeout => {
@@ -198,7 +209,7 @@ async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Resu
         }
         Err(error) => match error.code().and_then(ErrorCode::from_code) {
             // A server of another kind.
-            Some(ErrorCode::MethodNotFound) => Ok(Session::unseen(client, server)),
+            Some(ErrorCode::MethodNotFound) => Ok(Session::unseen(client, server, Untold::NoMethod)),
             Some(ErrorCode::Unauthorized) => {
                 let failure = no_token(Failure::new(Exit::Login, format!("{} wants a login", server.url)));
                 Err(Refusal { failure, client: Some(client) })
@@ -208,15 +219,11 @@ async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Resu
     }
 }
 
-/// What a server tells of itself. Where that can't be read, it is told, and nothing is known.
-fn read(text: Box<RawValue>, server: &Server) -> (Api, Option<Told>) {
+/// What a server tells of itself.
+fn read(text: Box<RawValue>) -> (Api, Result<Told, Untold>) {
     match serde_json::from_str::<OpenRpc>(text.get()) {
-        Ok(document) => (Api::new(&document), Some(Told { text, document })),
-        Err(error) => {
-            let warning = output::safe(&format!("what {} says of itself can't be read: {error}", server.url));
-            anstream::eprintln!("{}", failure::warning(&warning));
-            (Api::unknown(), None)
-        }
+        Ok(document) => (Api::new(&document), Ok(Told { text, document })),
+        Err(error) => (Api::unknown(), Err(Untold::NoDocument(output::safe(&error.to_string())))),
     }
 }
 

@@ -17,21 +17,25 @@ async fn with_login() -> RunningServer {
 
 /// A server that answers calls with their params, and has none of conduit's methods.
 pub(crate) async fn bare_server() -> String {
+    server_that_tells(json!({ "error": { "code": -32601, "message": "no such method" } })).await
+}
+
+/// The same, with another answer to who asks what it can do.
+pub(crate) async fn server_that_tells(told: Value) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let mut socket = tokio_tungstenite::accept_async(stream).await.expect("a WebSocket");
+            let told = told.clone();
             tokio::spawn(async move {
                 while let Some(Ok(Message::Text(text))) = socket.next().await {
                     let request: Value = serde_json::from_str(&text).expect("JSON");
-                    let answer = match request["method"] == "rpc.discover" {
-                        true => {
-                            json!({ "id": request["id"], "error": { "code": -32601, "message": "no such method" } })
-                        }
-                        false => json!({ "id": request["id"], "result": request["params"] }),
+                    let mut answer = match request["method"] == "rpc.discover" {
+                        true => told.clone(),
+                        false => json!({ "result": request["params"] }),
                     };
-                    let mut answer = answer;
+                    answer["id"] = request["id"].clone();
                     answer["jsonrpc"] = json!("2.0");
                     socket.send(Message::text(answer.to_string())).await.expect("sent");
                 }
@@ -77,6 +81,23 @@ async fn a_login_that_is_missing_is_told_by_every_command() {
     for command in COMMANDS {
         let done = run(&with_url(command, &server.address().to_string())).await;
         assert!(done.failed(4).contains("help: give the token with --token or CONDUIT_TOKEN"), "{done:?}");
+    }
+}
+
+#[tokio::test]
+async fn scripts_get_one_line_of_json_from_every_command() {
+    let server = serve().await;
+    let free = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address").to_string();
+    let address = server.address().to_string();
+    for command in COMMANDS {
+        if command[0] != "listen" && command[0] != "repl" && command[0] != "generate" {
+            let more: &[&str] = if command[0] == "bench" { &["-n", "10"] } else { &[] };
+            let done = run(&[&["--json"], &with_url(command, &address)[..], more].concat()).await;
+            assert_eq!(done.stderr, "", "{command:?}");
+            done.json();
+        }
+        let error = run(&[&["--json"], &with_url(command, &free)[..]].concat()).await.error();
+        assert_eq!((&error["kind"], &error["exit"]), (&json!("connect"), &json!(3)), "{command:?}");
     }
 }
 

@@ -65,6 +65,10 @@ async fn a_peer_does_not_steer_the_terminal() {
 #[tokio::test]
 async fn a_server_that_tells_nothing_of_itself_can_still_be_called() {
     let address = crate::connection::bare_server().await;
+    let strange = crate::connection::server_that_tells(serde_json::json!({ "result": { "methods": 7 } })).await;
+    let done = run(&["list", &strange]).await;
+    assert!(done.failed(5).contains("says of itself can't be read: "), "{done:?}");
+    assert_eq!(run(&["call", &strange, "anything", "a=1", "--json"]).await.ok(), "{\"a\":1}\n");
     let done = run(&["list", &address]).await;
     assert!(done.failed(5).contains("does not say what it can do: it has no `rpc.discover`"), "{done:?}");
     assert_eq!(run(&["call", &address, "anything", "a=1", "b=x"]).await.ok(), "{\n  \"a\": 1,\n  \"b\": \"x\"\n}\n");

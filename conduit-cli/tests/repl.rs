@@ -108,15 +108,18 @@ async fn mistakes_are_told_and_the_shell_goes_on() {
     terminal.types(&format!("nothing.like.it{ENTER}"));
     terminal.sees("help: `:list` lists what there is");
     ready(&terminal, 4);
+    terminal.types(&format!("exit{ENTER}"));
+    terminal.sees("help: did you mean `:quit`?");
+    ready(&terminal, 5);
     terminal.types(&format!(":lst{ENTER}"));
     terminal.sees("help: did you mean `:list`?");
-    ready(&terminal, 5);
+    ready(&terminal, 6);
     terminal.types(&format!("user.create username=taken email=a@b.de age=7{ENTER}"));
     terminal.sees("error: the name `taken` is taken (code 409)");
-    ready(&terminal, 6);
+    ready(&terminal, 7);
     terminal.types(&format!("ping{ENTER}"));
     terminal.sees("\"pong\"");
-    leave(terminal, 7);
+    leave(terminal, 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]

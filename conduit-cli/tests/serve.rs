@@ -77,6 +77,20 @@ async fn every_call_is_logged_when_that_is_asked_for() {
     assert!(log.lines().any(|line| line.contains("add") && line.contains("outcome")), "{log}");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn scripts_get_the_log_as_json() {
+    let mut demo = Running::start(&["serve", "--port", "0", "--json", "--verbose"]);
+    let said: Value = serde_json::from_str(&demo.line().await).expect("JSON");
+    run(&["call", said["url"].as_str().expect("a URL"), "add", "a=2", "b=3"]).await.ok();
+    demo.signal("INT").await;
+    let log = demo.end().await.stderr;
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let add = lines.iter().find(|line| line["log"]["fields"]["method"] == "add").expect("the call");
+    assert_eq!(add["log"]["level"], "DEBUG");
+    assert!(add["log"]["fields"]["outcome"].is_string(), "{log}");
+}
+
 #[tokio::test]
 async fn an_address_that_is_taken_is_told() {
     let (_demo, url) = demo(&[]).await;

@@ -165,7 +165,10 @@ async fn run_line(
 fn in_shell(failure: Failure, name: &str) -> Failure {
     let code = failure.object().and_then(|object| ErrorCode::from_code(object.code()));
     match code {
-        Some(ErrorCode::MethodNotFound) => failure.other_help("`:list` lists what there is"),
+        Some(ErrorCode::MethodNotFound) => match command::meant(name) {
+            Some(command) => failure.help(format!("did you mean `{command}`?")),
+            None => failure.other_help("`:list` lists what there is"),
+        },
         Some(ErrorCode::InvalidParams) => failure.help(format!("`:describe {name}` shows what it takes")),
         _ => failure,
     }

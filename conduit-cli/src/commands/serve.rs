@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub(crate) async fn run(args: Serve, output: Output) -> Result {
-    log::start(args.verbose);
+    log::start(args.verbose, output);
     let builder = Server::builder()
         .name("conduit serve")
         .host(&args.host)

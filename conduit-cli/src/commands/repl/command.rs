@@ -60,6 +60,15 @@ impl Command {
     }
 }
 
+/// The command that was meant by a word without its colon.
+pub(super) fn meant(word: &str) -> Option<&'static str> {
+    match word {
+        "exit" => Some(":quit"),
+        "?" => Some(":help"),
+        word => NAMES.into_iter().find(|name| name[1..] == *word),
+    }
+}
+
 fn unknown(name: &str) -> Failure {
     let failure = Failure::usage(format!("there is no command `{name}`"));
     let near = NAMES.into_iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
@@ -101,6 +110,12 @@ mod tests {
         assert!(refusal(":send").contains("write :send EVENT PAYLOAD"));
         assert!(refusal(":quit now").contains("takes nothing more"));
         assert!(refusal("add -").contains("can't be an argument"));
+    }
+
+    #[test]
+    fn a_word_without_its_colon_is_known() {
+        let meant = ["exit", "help", "?", "quit", "add"].map(meant);
+        assert_eq!(meant, [Some(":quit"), Some(":help"), Some(":help"), Some(":quit"), None]);
     }
 
     #[test]
