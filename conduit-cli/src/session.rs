@@ -36,11 +36,11 @@ struct Told {
 #[derive(Debug)]
 enum Untold {
     /// It has no method that says so.
-    NoMethod,
+    MethodMissing,
     /// That is for those who are logged in.
-    NoLogin,
+    LoginMissing,
     /// It told something else.
-    NoDocument(String),
+    Unreadable(String),
 }
 
 /// Whether a command can do without a login.
@@ -77,7 +77,7 @@ impl Session {
                 Ok(session) => return Ok(session),
                 Err(Refusal { failure, client: Some(client) }) if attempts == 0 && login == Login::Optional => {
                     drop(failure);
-                    return Ok(Self::unseen(client, &server, Untold::NoLogin));
+                    return Ok(Self::unseen(client, &server, Untold::LoginMissing));
                 }
                 Err(Refusal { failure, .. }) => failure,
             };
@@ -102,9 +102,9 @@ impl Session {
         let url = &self.server.url;
         let message = match &self.told {
             Ok(told) => return Ok(&told.text),
-            Err(Untold::NoMethod) => format!("{url} does not say what it can do: it has no `{DISCOVER}`"),
-            Err(Untold::NoLogin) => format!("{url} does not say what it can do without a login"),
-            Err(Untold::NoDocument(why)) => format!("what {url} says of itself can't be read: {why}"),
+            Err(Untold::MethodMissing) => format!("{url} does not say what it can do: it has no `{DISCOVER}`"),
+            Err(Untold::LoginMissing) => format!("{url} does not say what it can do without a login"),
+            Err(Untold::Unreadable(why)) => format!("what {url} says of itself can't be read: {why}"),
         };
         Err(Failure::refused(message).help("`conduit call` calls its methods unseen"))
     }
@@ -209,7 +209,7 @@ async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Resu
         }
         Err(error) => match error.code().and_then(ErrorCode::from_code) {
             // A server of another kind.
-            Some(ErrorCode::MethodNotFound) => Ok(Session::unseen(client, server, Untold::NoMethod)),
+            Some(ErrorCode::MethodNotFound) => Ok(Session::unseen(client, server, Untold::MethodMissing)),
             Some(ErrorCode::Unauthorized) => {
                 let failure = no_token(Failure::new(Exit::Login, format!("{} wants a login", server.url)));
                 Err(Refusal { failure, client: Some(client) })
@@ -223,7 +223,7 @@ async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Resu
 fn read(text: Box<RawValue>) -> (Api, Result<Told, Untold>) {
     match serde_json::from_str::<OpenRpc>(text.get()) {
         Ok(document) => (Api::new(&document), Ok(Told { text, document })),
-        Err(error) => (Api::unknown(), Err(Untold::NoDocument(output::safe(&error.to_string())))),
+        Err(error) => (Api::unknown(), Err(Untold::Unreadable(output::safe(&error.to_string())))),
     }
 }
 
