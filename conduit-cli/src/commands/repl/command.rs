@@ -20,7 +20,8 @@ pub(super) enum Command {
 pub(super) const NAMES: [&str; 7] = [":describe", ":help", ":ignore", ":list", ":listen", ":quit", ":send"];
 
 pub(super) const HELP: &str = "\
-METHOD name=value ..     call a method; also name:=json, name=@file, or all arguments as JSON
+METHOD name=value ..     call a method; also name=a name=b for a list, name.member=value, name:=json,
+                         name=@file, or all arguments as JSON
 :list                    the methods and events of the server
 :describe NAME           a method or event: arguments, errors, an example
 :send EVENT PAYLOAD      send an event, and show what its handler answers

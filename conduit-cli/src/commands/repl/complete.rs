@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::command;
 use crate::{
     api::{Api, Entry},
-    schema::Schema,
+    schema::{Kinds, Schema},
 };
 
 /// What there is to complete, taken out of what is known of a server.
@@ -29,9 +29,15 @@ struct Argument {
     is_required: bool,
     /// What it is, in words.
     text: String,
-    /// Its values as they are typed, where they are few.
+    /// Its values, or those of its items, as they are typed, where they are few.
     values: Vec<String>,
+    /// Whether its items can be given one by one.
+    is_list: bool,
+    members: Vec<Argument>,
 }
+
+/// How deep members of members are known.
+const DEPTH: usize = 3;
 
 /// What may stand in place of the line from `start` on.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,7 +50,11 @@ impl Names {
     pub(super) fn of(api: &Api) -> Self {
         let taker = |name: &str, entry: Entry<'_>| Taker {
             name: name.to_owned(),
-            arguments: entry.arguments().into_iter().map(|argument| Argument::of(argument, entry.schema())).collect(),
+            arguments: entry
+                .arguments()
+                .into_iter()
+                .map(|argument| Argument::of(argument, entry.schema(), DEPTH))
+                .collect(),
         };
         let methods = api.methods().into_iter().map(|method| taker(&method.name, Entry::Method(method)));
         let events = api.events().iter().map(|event| taker(&event.name, Entry::Event(event)));
@@ -98,12 +108,17 @@ impl Names {
 }
 
 impl Argument {
-    fn of(argument: ArgumentDescription<'_>, params: Schema<'_>) -> Self {
+    fn of(argument: ArgumentDescription<'_>, params: Schema<'_>, depth: usize) -> Self {
+        let schema = params.at(argument.schema());
+        let is_list = schema.kinds().takes(Kinds::ARRAY) && !schema.kinds().takes_text();
+        let members = argument.fields().take_while(|_| depth > 0).map(|member| Self::of(member, params, depth - 1));
         Self {
             name: argument.name().to_owned(),
             is_required: argument.is_required(),
             text: argument.type_text(),
-            values: values(params.at(argument.schema())),
+            values: values(if is_list { schema.items().unwrap_or(schema) } else { schema }),
+            is_list,
+            members: if is_list { Vec::new() } else { members.collect() },
         }
     }
 
@@ -136,8 +151,14 @@ fn find<'a>(takers: &'a [Taker], name: &str) -> Option<&'a Taker> {
     takers.iter().find(|taker| taker.name == name)
 }
 
+/// The names that have a value among these words.
+fn given<'w>(words: &'w [&str]) -> impl Iterator<Item = &'w str> {
+    words.iter().filter_map(|word| Some(word.split_once('=')?.0.trim_end_matches(':')))
+}
+
+/// Whether an argument is there, or a member of it.
 fn is_given(name: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| word.split(['=', ':']).next() == Some(name) && word.contains('='))
+    given(words).any(|given| given.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
 /// The names of arguments that are not given yet, or the values of the one whose name is there.
@@ -145,15 +166,41 @@ fn argument(taker: Option<&Taker>, given: &[&str], start: usize, word: &str) -> 
     let Some(taker) = taker else { return (start, Vec::new()) };
     match word.split_once('=') {
         Some((name, _)) => {
-            let argument = taker.arguments.iter().find(|argument| argument.name == name.trim_end_matches(':'));
+            let argument = member(&taker.arguments, name.trim_end_matches(':'));
             let values = argument.map(|argument| argument.values.iter().map(|value| format!("{value} ")).collect());
             (start + name.len() + 1, values.unwrap_or_default())
         }
-        None => {
-            let missing = taker.arguments.iter().filter(|argument| !is_given(&argument.name, given));
-            (start, missing.map(|argument| format!("{}=", argument.name)).collect())
+        None => (start, missing(&taker.arguments, "", given, word)),
+    }
+}
+
+/// The argument of a name, or a member of one.
+fn member<'a>(arguments: &'a [Argument], name: &str) -> Option<&'a Argument> {
+    arguments.iter().find_map(|argument| match name.strip_prefix(argument.name.as_str())? {
+        "" => Some(argument),
+        rest => member(&argument.members, rest.strip_prefix('.')?),
+    })
+}
+
+/// What may be given beside what is given, with members of the one that is being typed.
+fn missing(arguments: &[Argument], outer: &str, words: &[&str], typed: &str) -> Vec<String> {
+    let mut texts = Vec::new();
+    for argument in arguments {
+        let name = format!("{outer}{}", argument.name);
+        if argument.is_list || !is_given(&name, words) {
+            texts.push(format!("{name}="));
+        }
+        let is_whole = given(words).any(|given| given == name);
+        if argument.members.is_empty() || is_whole {
+            continue;
+        }
+        let object = format!("{name}.");
+        match typed.starts_with(&object) {
+            true => texts.extend(missing(&argument.members, &object, words, typed)),
+            false => texts.push(object),
         }
     }
+    texts
 }
 
 #[cfg(test)]
@@ -171,6 +218,12 @@ mod tests {
                     { "name": "active", "schema": { "type": "boolean" } },
                     { "name": "role", "schema": { "enum": ["admin", "member"] } },
                 ] },
+                { "name": "user.move", "params": [
+                    { "name": "home", "required": true, "schema": { "type": "object", "properties": {
+                        "city": { "type": "string" }, "kind": { "enum": ["flat", "house"] },
+                    } } },
+                    { "name": "tags", "schema": { "type": "array", "items": { "enum": ["new", "old"] } } },
+                ] },
                 { "name": "user.get", "params": [{ "name": "id", "required": true, "schema": { "type": "integer" } }] },
                 { "name": "time", "params": [] },
             ],
@@ -186,9 +239,9 @@ mod tests {
 
     #[test]
     fn names_arguments_and_values_are_completed() {
-        let cases: [(&str, &str, &[&str]); 15] = [
-            ("us", "", &["user.create ", "user.get "]),
-            ("", "", &["time ", "user.create ", "user.get "]),
+        let cases: [(&str, &str, &[&str]); 22] = [
+            ("us", "", &["user.create ", "user.get ", "user.move "]),
+            ("", "", &["time ", "user.create ", "user.get ", "user.move "]),
             ("nobody", "", &[]),
             (":d", "", &[":describe "]),
             (":describe c", ":describe ", &["chat"]),
@@ -202,6 +255,13 @@ mod tests {
             ("user.create name=", "user.create name=", &[]),
             ("user.create name:=\"x\" ", "user.create name:=\"x\" ", &["active=", "role="]),
             ("time ", "time ", &[]),
+            ("user.move ", "user.move ", &["home=", "home.", "tags="]),
+            ("user.move home.", "user.move ", &["home.city=", "home.kind="]),
+            ("user.move home.city=x ", "user.move home.city=x ", &["home.", "tags="]),
+            ("user.move home.city=x home.", "user.move home.city=x ", &["home.kind="]),
+            ("user.move home.kind=f", "user.move home.kind=", &["flat "]),
+            ("user.move home={} tags=new ", "user.move home={} tags=new ", &["tags="]),
+            ("user.move tags=", "user.move tags=", &["new ", "old "]),
         ];
         for (line, kept, texts) in cases {
             assert_eq!(
@@ -219,6 +279,7 @@ mod tests {
         assert_eq!(hint("user.create"), Some(format!(" {all}")));
         assert_eq!(hint("user.create "), Some(all.to_owned()));
         assert_eq!(hint("user.create name=x role=admin ").as_deref(), Some("[active=<boolean>]"));
+        assert_eq!(hint("user.move home.city=x ").as_deref(), Some("[tags=<(\"new\" | \"old\")[]>]"));
         assert_eq!(hint(":send chat").as_deref(), Some(" [text=<string>]"));
         for nothing in ["user", "user.get i", "user.get id=1 ", "user.get {\"id\": 1} ", "time", ""] {
             assert_eq!(hint(nothing), None, "{nothing}");
