@@ -5,10 +5,11 @@ mod service;
 use std::collections::BTreeMap;
 
 use conduit::{Client, Event, RpcError, RunningServer};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::support::{PATIENCE, Peer, builder, start};
+use crate::support::{PATIENCE, Peer, start};
 
 /// What the saved document makes.
 mod api {
@@ -208,6 +209,49 @@ async fn events_of_the_document_are_sent_and_handled_by_their_types() {
     assert_eq!(ack, 5);
 }
 
+#[tokio::test]
+async fn events_that_the_server_sends_are_heard_by_their_types() {
+    let (server, client) = connect().await;
+    assert_eq!((api::Tick::NAME, api::Temperature::NAME), ("tick", "temperature"));
+    let (tell, mut told) = mpsc::unbounded_channel();
+    client.on_event(move |tick: api::Tick| {
+        let tell = tell.clone();
+        async move { tell.send(tick).expect("somebody listens") }
+    });
+    let mut temperatures = client.events::<api::Temperature>(api::Temperature::NAME);
+    client.listall().await.expect("logged in");
+    server.server().broadcast_event(&service::Tick { n: 7, note: None }).send();
+    server.server().broadcast_event(&service::Temperature(-0.5)).send();
+    let tick = tokio::time::timeout(PATIENCE, told.recv()).await.expect("an event in time").expect("a handler");
+    assert_eq!(tick, api::Tick { n: 7, note: None });
+    let temperature = tokio::time::timeout(PATIENCE, temperatures.next()).await.expect("an event in time");
+    assert_eq!(temperature.expect("an event").expect("a payload"), api::Temperature(-0.5));
+}
+
+#[tokio::test]
+async fn an_event_with_a_payload_for_each_way_has_a_type_for_each() {
+    let (_server, client) = connect().await;
+    assert_eq!((api::Shout::NAME, api::ShoutSent::NAME), ("shout", "shout"));
+    let mut heard = client.events::<api::ShoutSent>(api::ShoutSent::NAME);
+    client.send_event(&api::Shout { text: "hey".into() }).await.expect("sent");
+    let shout = tokio::time::timeout(PATIENCE, heard.next()).await.expect("an event in time").expect("an event");
+    assert_eq!(shout.expect("a payload"), api::ShoutSent { name: "somebody".into(), text: "hey".into() });
+}
+
+#[test]
+fn the_source_says_of_an_event_which_way_it_goes() {
+    let source = conduit_codegen::source(include_str!("import/service.json")).expect("a document");
+    for line in [
+        "/// The event `chat`, which the server handles and sends.",
+        "/// The event `double.it`, which the server handles.",
+        "/// The event `tick`, which the server sends.",
+        "/// The event `shout`, which the server handles.",
+        "/// The event `shout`, which the server sends.",
+    ] {
+        assert_eq!(source.matches(line).count(), 1, "{line}");
+    }
+}
+
 #[test]
 fn types_have_the_rules_of_their_schemas() {
     let schema = |schema: schemars::Schema| schema.to_value();
@@ -220,9 +264,11 @@ fn types_have_the_rules_of_their_schemas() {
 
 /// The server of the documentation's example.
 mod users {
-    use conduit::{Connection, Event, RpcError, on, rpc};
+    use conduit::{Connection, Event, RpcError, ServerBuilder, methods, on, rpc};
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
+
+    use crate::support::builder;
 
     /// Somebody who can log in.
     #[derive(Serialize, Deserialize, JsonSchema)]
@@ -270,14 +316,14 @@ mod users {
         client.send_event(&said);
     }
 
-    pub fn methods() -> Vec<conduit::MethodDescriptor> {
-        conduit::methods![create, get, chat]
+    pub fn server() -> ServerBuilder {
+        builder(methods![create, get, chat]).sends::<Chat>().open().name("Users").version("1.0.0")
     }
 }
 
 #[tokio::test]
 async fn the_documented_example_does_what_it_says() {
-    let server = start(builder(users::methods()).open().name("Users").version("1.0.0")).await;
+    let server = start(users::server()).await;
     let said = Peer::connect(&server).await.result("rpc.discover", json!([])).await;
     is_saved("../conduit/docs/users.json", &said);
     let client = Client::connect(format!("ws://{}", server.address())).await.expect("connected");

@@ -32,6 +32,7 @@ mod patience;
 mod raw;
 mod registration;
 mod rooms;
+mod sends;
 mod service;
 mod serving;
 mod spans;

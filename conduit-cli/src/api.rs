@@ -19,7 +19,10 @@ pub(crate) struct Api(OpenRpc);
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Entry<'a> {
     Method(&'a MethodDescription),
+    /// An event that the server handles.
     Event(&'a EventDescription),
+    /// An event that it sends and does not handle.
+    Sent(&'a EventDescription),
 }
 
 impl Api {
@@ -51,28 +54,63 @@ impl Api {
         self.0.events()
     }
 
+    /// The events that the server says it sends.
+    pub(crate) fn sent_events(&self) -> &[EventDescription] {
+        self.0.sent_events()
+    }
+
+    /// The event of this name among those.
+    pub(crate) fn sent_event(&self, name: &str) -> Option<&EventDescription> {
+        self.0.sent_event(name)
+    }
+
     /// The method, else the event, of a name.
     pub(crate) fn entry(&self, name: &str) -> Result<Entry<'_>> {
         let event = || self.0.event(name).map(Entry::Event);
-        match self.0.method(name).map(Entry::Method).or_else(event) {
+        let sent = || self.sent_event(name).map(Entry::Sent);
+        match self.0.method(name).map(Entry::Method).or_else(event).or_else(sent) {
             Some(entry) => Ok(entry),
-            None => Err(self
-                .refusal(name, "method or event")
-                .unwrap_or_else(|| Failure::refused(format!("`{name}` is not described")))),
+            None => Err(match self.nearest_sent(name) {
+                Some(near) => not_found(format!("method or event `{name}` not found; did you mean `{near}`?")),
+                None => self
+                    .refusal(name, "method or event")
+                    .unwrap_or_else(|| Failure::refused(format!("`{name}` is not described"))),
+            }),
         }
     }
 
     /// Why there is nothing of this name to call or to send, if there is not. `noun` is what it was taken for.
     pub(crate) fn refusal(&self, name: &str, noun: &str) -> Option<Failure> {
         let refusal = self.0.check(name, &()).err().filter(|refusal| refusal.code() == NOT_FOUND)?;
+        if self.sent_event(name).is_some() {
+            return Some(not_found(format!("{noun} `{name}` not found: the server sends it, and does not handle it")));
+        }
         let message = refusal.message();
         let message = message.strip_prefix("method").map_or(message.to_owned(), |rest| format!("{noun}{rest}"));
-        let failure = |message| Failure::from(conduit::Error::from(ErrorObject::new(NOT_FOUND, message)));
         // Where nothing like it is found, what to do is told in words of the command line.
         Some(match message.strip_suffix("; `listall` lists what there is") {
-            Some(message) => failure(message.to_owned()).help("`conduit list` lists what there is"),
-            None => failure(message),
+            Some(message) => not_found(message.to_owned()).help("`conduit list` lists what there is"),
+            None => not_found(message),
         })
+    }
+
+    /// What is to be said of listening to an event that the server does not say it sends. It may come all the same.
+    pub(crate) fn doubt(&self, event: &str) -> Option<String> {
+        let is_any = event == "*" || event.starts_with("rpc.");
+        if is_any || self.sent_events().is_empty() || self.sent_event(event).is_some() {
+            return None;
+        }
+        let hint = match self.nearest_sent(event) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`conduit list` lists what it says".to_owned(),
+        };
+        Some(format!("the server does not say that it sends `{}`; {hint}", output::safe(event)))
+    }
+
+    /// The event that was meant, if the server sends one whose name is near.
+    fn nearest_sent(&self, name: &str) -> Option<&str> {
+        let near = self.sent_events().iter().map(|event| (strsim::jaro_winkler(&event.name, name), &*event.name));
+        near.filter(|(near, _)| *near > 0.85).max_by(|a, b| a.0.total_cmp(&b.0)).map(|near| near.1)
     }
 
     /// The schema of what a method, else an event, takes; unknown where there is neither.
@@ -92,7 +130,7 @@ impl<'a> Entry<'a> {
     pub(crate) fn schema(self) -> Schema<'a> {
         match self {
             Self::Method(method) => Schema::whole(&method.params),
-            Self::Event(event) => Schema::whole(&event.payload),
+            Self::Event(event) | Self::Sent(event) => Schema::whole(&event.payload),
         }
     }
 
@@ -100,9 +138,13 @@ impl<'a> Entry<'a> {
     pub(crate) fn arguments(self) -> Vec<ArgumentDescription<'a>> {
         match self {
             Self::Method(method) => method.arguments().collect(),
-            Self::Event(event) => event.fields().collect(),
+            Self::Event(event) | Self::Sent(event) => event.fields().collect(),
         }
     }
+}
+
+fn not_found(message: String) -> Failure {
+    conduit::Error::from(ErrorObject::new(NOT_FOUND, message)).into()
 }
 
 fn is_builtin(name: &str) -> bool {

@@ -72,6 +72,29 @@ async fn an_event_is_told_with_its_ack() {
 }
 
 #[tokio::test]
+async fn an_event_says_who_sends_it() {
+    let server = serve().await;
+    let address = server.address().to_string();
+    let sent = run(&["describe", &address, "progress"]).await;
+    let head = "event progress(done: 0..=100)\n\nHow far something is.\n\nsent by the server\n";
+    assert!(sent.ok().starts_with(head), "{}", sent.stdout);
+    assert_eq!(section(&sent, "Payload"), ["done  integer, 0 to 100  In percent."]);
+    let example = section(&sent, "Example");
+    assert_eq!(example[0], format!("conduit listen {} progress --json", format_args!("ws://{address}")));
+    let line: Value = serde_json::from_str(example[1]).expect("JSON");
+    assert_eq!(line["event"], "progress");
+    assert!(line["data"]["done"].as_u64().is_some_and(|done| done <= 100), "{line}");
+    assert!(run(&["describe", &address, "chat"]).await.ok().contains("\nhandled and sent by the server\n"));
+    assert!(run(&["describe", &address, "count"]).await.ok().contains("\nhandled by the server\n"));
+
+    let sent = run(&["--json", "describe", &address, "progress"]).await.json();
+    assert_eq!((&sent["name"], sent.get("payload")), (&json!("progress"), None));
+    assert_eq!((&sent["sent"]["payload"]["type"], &sent["sent"]["example"]), (&json!("object"), &line["data"]));
+    let both = run(&["--json", "describe", &address, "chat"]).await.json();
+    assert_eq!(both["sent"]["payload"], both["payload"]);
+}
+
+#[tokio::test]
 async fn a_name_that_is_not_there_leads_to_one_that_is() {
     let server = serve().await;
     let address = server.address().to_string();
@@ -79,6 +102,8 @@ async fn a_name_that_is_not_there_leads_to_one_that_is() {
     let stderr = done.failed(5);
     assert_eq!(stderr, "error: method or event `user.craete` not found; did you mean `user.create`?\n");
     assert!(run(&["describe", &address, "chta"]).await.failed(5).contains("did you mean `chat`?"));
+    let near = run(&["describe", &address, "progres"]).await;
+    assert!(near.failed(5).ends_with("`progres` not found; did you mean `progress`?\n"), "{near:?}");
     let far = run(&["describe", &address, "nothing.like.it"]).await;
     let expected = "error: method or event `nothing.like.it` not found\nhelp: `conduit list` lists what there is\n";
     assert_eq!(far.failed(5), expected);

@@ -58,6 +58,29 @@ async fn events_are_printed_one_a_line_as_they_come() {
     assert_eq!((some.code, some.stderr), (0, note));
 }
 
+#[tokio::test]
+async fn who_listens_to_what_the_server_does_not_declare_is_told_and_hears_it() {
+    let server = serve().await;
+    let url = server.address().to_string();
+    for (event, hint) in [("progres", "did you mean `progress`?"), ("else", "`conduit list` lists what it says")] {
+        let listener = Running::start(&["listen", "--json", &url, event, "progress", "-n", "1"]);
+        heard_by(&server, 1).await;
+        server.server().broadcast(event, &1).send();
+        let done = listener.end().await;
+        assert_eq!((done.code, done.stdout), (0, format!("{{\"event\":\"{event}\",\"data\":1}}\n")));
+        let said: serde_json::Value = serde_json::from_str(&done.stderr).expect("one line of JSON");
+        assert_eq!(said["warning"], format!("the server does not say that it sends `{event}`; {hint}"));
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_is_only_sent_can_not_be_sent_to_the_server() {
+    let server = serve().await;
+    let done = run(&["send", &server.address().to_string(), "progress", "done=1"]).await;
+    let stderr = done.failed(5);
+    assert_eq!(stderr, "error: event `progress` not found: the server sends it, and does not handle it\n");
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn ctrl_c_ends_listening_without_a_word() {

@@ -19,7 +19,11 @@ async fn a_table_shows_methods_and_events_with_those_of_the_application_first() 
     let own = names.iter().position(|name| *name == "listall").expect("listed");
     assert_eq!(names[own..], ["listall", "rpc.cancel", "rpc.discover", "rpc.login"]);
     assert!(names[..own].is_sorted(), "{names:?}");
-    assert!(text.contains("\nEVENT") && text.contains("\nchat(text: string[1..]) -> integer"), "{text}");
+    let (handled, sent) = text.split_once("\nEVENT IT SENDS").expect("a table of what is sent");
+    let handled = handled.split_once("\nEVENT IT HANDLES").expect("a table of what is handled").1;
+    assert!(handled.contains("\nchat(text: string[1..]) -> integer") && handled.contains("\ncount("), "{text}");
+    assert!(sent.contains("\nchat(text: string[1..])  ") && !sent.contains("count"), "{text}");
+    assert!(sent.contains("\nprogress(done: 0..=100)") && sent.contains("  How far something is."), "{text}");
     assert!(!text.contains('\u{1b}') && !text.contains(" \n"), "{text}");
 }
 
@@ -30,6 +34,8 @@ async fn scripts_get_all_of_it_on_one_line() {
     assert_eq!(list["methods"][0]["name"], "add");
     assert_eq!(list["methods"][0]["params"]["properties"]["a"]["type"], "integer");
     assert_eq!(list["events"][0]["name"], "chat");
+    assert_eq!(list["sent_events"][1]["name"], "progress");
+    assert_eq!(list["sent_events"][1]["payload"]["properties"]["done"]["maximum"], 100);
     let document = run(&["openrpc", "--json", &server.address().to_string()]).await.json();
     assert_eq!((&document["openrpc"], document["methods"].is_array()), (&Value::from("1.4.1"), true));
 }

@@ -35,7 +35,10 @@ async fn it_chats_and_ticks() {
         .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["data"]["n"].as_u64().expect("a number"))
         .collect();
     assert_eq!(counts, [counts[0], counts[0] + 1, counts[0] + 2]);
-    let client = Client::connect(&url).await.expect("connected");
+    let client = Client::connect(&url).discover().await.expect("connected");
+    let document = client.discovered().expect("known");
+    let sent: Vec<_> = document.sent_events().iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(sent, ["chat", "tick"]);
     let mut said = client.events::<Value>("chat");
     client.listall().await.expect("logged in");
     assert_eq!(run(&["send", &url, "chat", "text=hello"]).await.ok(), "1\n");

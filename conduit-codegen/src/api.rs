@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     docs,
-    document::{Document, ErrorCase, Event, Method},
+    document::{Document, ErrorCase, Event, Method, Sender},
     error::Error,
     model::{Body, Definition, Field, Kind, Type, TypeId},
     modules::{ModuleId, Modules, ROOT},
@@ -279,8 +279,9 @@ fn event_types(types: &mut Types, events: &[Event], document: &Document) -> Vec<
     let titles: Vec<Option<&str>> = events.iter().map(|event| payload_title(event)).collect();
     let made = events.iter().enumerate().map(|(at, event)| {
         let component = shared[at].as_deref();
+        let called = called(events, event);
         let is_only = shared.iter().filter(|other| other.as_deref() == component).count() == 1;
-        let ty = event_type(types, event, component, is_only);
+        let ty = event_type(types, event, called, component, is_only);
         if let Some(title) = titles[at].filter(|_| titles.iter().filter(|other| **other == titles[at]).count() == 1) {
             types.definitions[ty.0].alike = pascal(title);
         }
@@ -301,34 +302,57 @@ fn payload_title<'a>(event: &Event<'a>) -> Option<&'a str> {
 }
 
 /// The type of the payload: that of the components, if it is of no other event, or one of its own.
-fn event_type(types: &mut Types, event: &Event, component: Option<&str>, is_only: bool) -> TypeId {
+fn event_type(types: &mut Types, event: &Event, called: String, component: Option<&str>, is_only: bool) -> TypeId {
     if let (Some(pointer), true) = (component, is_only)
         && let Type::Named(id) = types.reference(pointer)
         && !matches!(types.definitions[id.0].kind, Kind::Alias(_))
     {
+        add_docs(types, id, direction(event));
         return id;
     }
-    let called = pascal(event.name);
     let called = if types.modules.is_free(ROOT, &called) { called } else { format!("{called}Event") };
     let made = types.definitions.len();
     let ty = match component {
         Some(pointer) => types.reference(pointer),
         None => types.read(event.payload, Place::Called { module: ROOT, name: called.clone() }),
     };
-    let text = docs::paragraphs([docs::clean(&event.text), format!("The event `{}`.", event.name)]);
+    let text = docs::clean(&event.text);
     match ty {
         Type::Named(id) if id.0 == made && component.is_none() => {
-            let docs = &mut types.definitions[id.0].docs;
-            *docs = docs::paragraphs([std::mem::take(docs), text]);
+            // Of an event that is sent the description is that of its type.
+            let text = if types.definitions[id.0].docs == text { String::new() } else { text };
+            add_docs(types, id, docs::paragraphs([text, direction(event)]));
             id
         }
         ty => {
+            let text = docs::paragraphs([text, direction(event)]);
             let id = types.reserve(ROOT, &called, text);
             let rules = types.rules(event.payload, &ty);
             types.definitions[id.0].kind = Kind::Newtype(ty, rules);
             id
         }
     }
+}
+
+/// The name of an event's type; apart from that of an event of this name which goes the other way.
+fn called(events: &[Event], event: &Event) -> String {
+    let goes_both_ways = events.iter().filter(|other| other.name == event.name).count() > 1;
+    let suffix = if goes_both_ways && event.sender == Sender::Server { "Sent" } else { "" };
+    pascal(event.name) + suffix
+}
+
+fn direction(event: &Event) -> String {
+    let who = match event.sender {
+        Sender::Client => "the server handles",
+        Sender::Server => "the server sends",
+        Sender::Both => "the server handles and sends",
+    };
+    format!("The event `{}`, which {who}.", event.name)
+}
+
+fn add_docs(types: &mut Types, id: TypeId, text: String) {
+    let docs = &mut types.definitions[id.0].docs;
+    *docs = docs::paragraphs([std::mem::take(docs), text]);
 }
 
 /// The component that a payload refers to, or is the same as but for its title.

@@ -58,6 +58,16 @@ pub(crate) struct Event<'a> {
     pub(crate) text: String,
     pub(crate) payload: &'a Value,
     pub(crate) ack: Option<&'a Value>,
+    pub(crate) sender: Sender,
+}
+
+/// Who sends an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sender {
+    Client,
+    Server,
+    /// Either, with the same payload.
+    Both,
 }
 
 impl Document {
@@ -173,15 +183,27 @@ impl Document {
         Ok(ErrorCase { code, message: text_of(error, &at, "message")?, name: component.or_else(title), data })
     }
 
+    /// The events that are handled and those that are sent. One that is both is one, if its payload is one.
     pub(crate) fn events(&self) -> Result<Vec<Event<'_>>, Error> {
+        let mut events = self.events_in("x-events", Sender::Client)?;
+        for sent in self.events_in("x-sent-events", Sender::Server)? {
+            match events.iter_mut().find(|event| (event.name, event.payload) == (sent.name, sent.payload)) {
+                Some(event) => event.sender = Sender::Both,
+                None => events.push(sent),
+            }
+        }
+        Ok(events)
+    }
+
+    fn events_in(&self, member: &str, sender: Sender) -> Result<Vec<Event<'_>>, Error> {
         let mut read = Vec::new();
-        for (at, event) in list_or_none(&self.root, "", "x-events")? {
+        for (at, event) in list_or_none(&self.root, "", member)? {
             let (at, event) = self.follow(at, event)?;
             let name = text_of(event, &at, "name")?;
             // What handles all others is no event of its own.
             if name != "*" {
                 let payload = event.get("payload").unwrap_or(&Value::Bool(true));
-                read.push(Event { name, text: text(event), payload, ack: event.get("ack") });
+                read.push(Event { name, text: text(event), payload, ack: event.get("ack"), sender });
             }
         }
         Ok(read)

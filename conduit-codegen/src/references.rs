@@ -23,7 +23,7 @@ const NAMED: [&str; 12] = [
     "variables",
 ];
 /// The parts of conduit's own that hold schemas.
-const EXTENSIONS: [&str; 2] = ["x-events", "x-params-schema"];
+const EXTENSIONS: [&str; 3] = ["x-events", "x-params-schema", "x-sent-events"];
 
 /// Points every `$ref` to where it leads from the root of the document.
 ///

@@ -252,7 +252,10 @@ pub fn derive_rpc_error(item: proc_macro::TokenStream) -> proc_macro::TokenStrea
 /// # What a schema becomes
 ///
 /// Types of the components, and others that have a title, stand beside the modules. Those of events, which conduit's
-/// own documents list, implement [`Event`](../conduit/trait.Event.html).
+/// own documents list, implement [`Event`](../conduit/trait.Event.html): `client.send_event(&api::Chat { .. })` for one
+/// that the server handles, `client.on_event(|tick: api::Tick| ..)` or `client.events::<api::Tick>(api::Tick::NAME)` for
+/// one that it says it [sends](../conduit/struct.ServerBuilder.html#method.sends). One name with a payload for each way is
+/// two types, `Chat` and `ChatSent`.
 ///
 /// | schema | type |
 /// |---|---|

@@ -2,6 +2,7 @@
 
 mod build;
 mod hooks;
+mod sends;
 mod settings;
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
 
 use futures_util::FutureExt;
 
-use self::build::is_always_there;
+use self::{build::is_always_there, sends::Sends};
 use crate::{
     config::{Password, ServerConfig},
     context::State,
@@ -40,6 +41,7 @@ pub struct ServerBuilder {
     explicit: bool,
     methods: Vec<MethodDescriptor>,
     ordered: Vec<String>,
+    sends: Vec<Sends>,
     states: States,
     hooks: Hooks,
     /// Those among the hooks that are functions with attributes.
@@ -226,6 +228,38 @@ impl ServerBuilder {
     {
         let caller = std::panic::Location::caller();
         self.methods.push(event_handler::descriptor(H::Payload::NAME, handler, caller));
+        self
+    }
+
+    /// Declares an event that the server sends: discovery tells its name and the schema of its payload, so that clients
+    /// without the server's code know what comes ([`import!`](macro@crate::import), the command line).
+    ///
+    /// Sending needs no declaration, and is not changed by one. The description is the type's. Everybody who may read the
+    /// document reads of it, whatever the roles: what nobody may know of stays undeclared. An event may be handled and
+    /// sent, with a payload of one type or of two.
+    ///
+    /// ```
+    /// use conduit::{Event, Server};
+    /// use schemars::JsonSchema;
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// /// A second went by.
+    /// #[derive(Serialize, Deserialize, JsonSchema, Event)]
+    /// #[event("tick")]
+    /// struct Tick {
+    ///     n: u64,
+    /// }
+    ///
+    /// let server = Server::builder().explicit().open().sends::<Tick>().build()?;
+    /// server.broadcast_event(&Tick { n: 1 }).send();
+    /// # Ok::<(), conduit::Error>(())
+    /// ```
+    ///
+    /// A type that is given twice counts once. Two types that name one event are a fault that [`build`](Self::build)
+    /// tells.
+    #[track_caller]
+    pub fn sends<E: Event>(mut self) -> Self {
+        self.sends.push(Sends::of::<E>());
         self
     }
 

@@ -110,7 +110,9 @@ impl fmt::Display for MethodDescription {
     }
 }
 
-/// One event that a server handles, as [`OpenRpc`](crate::OpenRpc) describes it.
+/// One event that a server handles, or sends, as [`OpenRpc`](crate::OpenRpc) describes it.
+///
+/// Of one that it sends, name, description, payload and `deprecated` are told; it is answered with nothing.
 ///
 /// `Display` prints it in one line, `name(payload) -> ack`.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,7 +130,7 @@ pub struct EventDescription {
     pub public: bool,
     /// The roles of which a sender must have one; none for everybody who is logged in.
     pub allow: Vec<String>,
-    /// Whether senders should move away from it.
+    /// Whether those who use it should move away from it.
     pub deprecated: bool,
     /// Whether the events of one connection are handled one after the other.
     pub ordered: bool,
@@ -153,7 +155,7 @@ impl EventDescription {
         parts.into_iter().flat_map(|part| ArgumentDescription::all(&self.payload, part))
     }
 
-    /// A payload that it takes, made from the schema as the [example](MethodDescription::example) of a method is.
+    /// A payload that it can have, made from the schema as the [example](MethodDescription::example) of a method is.
     #[must_use]
     pub fn example(&self) -> Value {
         example::of(&self.payload, &self.payload, &self.name)

@@ -2,6 +2,8 @@
 //!
 //! Both are written from the registry, when the server is built: from the schemas that validate the calls.
 
+mod sent;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -10,6 +12,7 @@ use std::{
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json, value::RawValue, value::to_raw_value};
 
+pub(crate) use self::sent::SentEvent;
 use crate::{
     description::MethodDescription,
     error::{Error, ErrorKind, Result},
@@ -27,6 +30,8 @@ const OPENRPC: &str = "1.4.1";
 pub(crate) struct Discovery {
     name: String,
     version: String,
+    /// By name.
+    sent: Vec<SentEvent>,
     /// The roles that methods and handlers ask for, sorted.
     roles: Vec<&'static str>,
     /// For callers with the same of these roles, the same documents: written when the first asks.
@@ -44,9 +49,9 @@ impl Discovery {
     /// Documents for so many sets of roles are kept.
     const KEPT: usize = 64;
 
-    pub(crate) fn new(name: &str, version: &str, registry: &Registry) -> Result<Self> {
+    pub(crate) fn new(name: &str, version: &str, registry: &Registry, sent: Vec<SentEvent>) -> Result<Self> {
         let roles = registry.roles();
-        let discovery = Self { name: name.into(), version: version.into(), roles, written: Mutex::default() };
+        let discovery = Self { name: name.into(), version: version.into(), sent, roles, written: Mutex::default() };
         // Written once in any case, so that what can't be written is a fault of the build.
         let whole = discovery.write(registry, |_| true);
         let whole =
@@ -86,11 +91,31 @@ impl Discovery {
         methods.retain(|method| may_use(method));
         events.retain(|(_, handlers)| handlers.iter().all(|handler| may_use(handler)));
         let list: Vec<MethodDescription> = methods.iter().map(|method| describe(method)).collect();
-        let mut openrpc = openrpc(&self.name, &self.version, &methods, &events);
+        let mut openrpc = self.openrpc(&methods, &events);
         if methods.len() + events.len() < all {
             openrpc["x-partial"] = true.into();
         }
         Ok(Documents { list: to_raw_value(&list)?, openrpc: to_raw_value(&openrpc)? })
+    }
+
+    fn openrpc(&self, methods: &[&Registered], events: &[(&'static str, &[Arc<Registered>])]) -> Value {
+        let mut components = Components::default();
+        let methods: Vec<Value> = methods.iter().map(|method| method_object(method, &mut components)).collect();
+        let handled: Vec<Value> =
+            events.iter().map(|(name, handlers)| event_object(name, handlers, &mut components)).collect();
+        let handlers = |event: &SentEvent| events.iter().find(|(name, _)| *name == event.name).map(|(_, all)| *all);
+        let sent =
+            self.sent.iter().map(|event| sent::object(event, handlers(event).unwrap_or_default(), &mut components));
+        let sent: Vec<Value> = sent.collect();
+        json!({
+            "openrpc": OPENRPC,
+            "info": { "title": self.name, "version": self.version },
+            "methods": methods,
+            "components": { "schemas": components.schemas },
+            // OpenRPC knows no events; members that start with `x-` are its place for what it does not know.
+            "x-events": handled,
+            "x-sent-events": sent,
+        })
     }
 }
 
@@ -109,21 +134,6 @@ fn describe(method: &Registered) -> MethodDescription {
         idempotent: meta.idempotent,
         timeout: meta.timeout.map(|timeout| timeout.as_secs_f64()),
     }
-}
-
-fn openrpc(name: &str, version: &str, methods: &[&Registered], events: &[(&'static str, &[Arc<Registered>])]) -> Value {
-    let mut components = Components::default();
-    let methods: Vec<Value> = methods.iter().map(|method| method_object(method, &mut components)).collect();
-    let events: Vec<Value> =
-        events.iter().map(|(name, handlers)| event_object(name, handlers, &mut components)).collect();
-    json!({
-        "openrpc": OPENRPC,
-        "info": { "title": name, "version": version },
-        "methods": methods,
-        "components": { "schemas": components.schemas },
-        // OpenRPC knows no events; members that start with `x-` are its place for what it does not know.
-        "x-events": events,
-    })
 }
 
 /// The Method Object: <https://spec.open-rpc.org/#method-object>.

@@ -11,7 +11,7 @@ use crate::rpc_error::RpcError;
 ///
 /// [`ServerBuilder::on_event`](crate::ServerBuilder::on_event) handles it,
 /// [`Connection::send_event`](crate::Connection::send_event) and [`Server::broadcast_event`](crate::Server::broadcast_event)
-/// send it, none of them told the name.
+/// send it, none of them told the name; [`ServerBuilder::sends`](crate::ServerBuilder::sends) says that the server does.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not know which event it is the payload of",
     note = "derive it and give it a name: `#[derive(conduit::Event)]` and `#[event(\"chat\")]`"

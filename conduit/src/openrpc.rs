@@ -53,6 +53,7 @@ struct Inner {
     version: String,
     methods: Vec<MethodDescription>,
     events: Vec<EventDescription>,
+    sent_events: Vec<EventDescription>,
     /// By name: where the description stands, and its schemas, compiled.
     entries: HashMap<String, Entry>,
     /// Whether the document speaks of events at all.
@@ -106,13 +107,26 @@ impl OpenRpc {
         &self.0.events
     }
 
-    /// The event of this name.
+    /// The event of this name among those that the service handles.
     #[must_use]
     pub fn event(&self, name: &str) -> Option<&EventDescription> {
         match self.0.entries.get(name)?.place {
             Place::Event(index) => self.0.events.get(index),
             Place::Method(_) => None,
         }
+    }
+
+    /// The events that the service says it sends, in the order of the document: conduit's extension `x-sent-events`. It
+    /// may send others, which it does not [declare](crate::ServerBuilder::sends).
+    #[must_use]
+    pub fn sent_events(&self) -> &[EventDescription] {
+        &self.0.sent_events
+    }
+
+    /// The event of this name among those that the service says it sends.
+    #[must_use]
+    pub fn sent_event(&self, name: &str) -> Option<&EventDescription> {
+        self.0.sent_events.iter().find(|event| event.name == name)
     }
 
     /// Whether the caller may call more than the document tells: a server lists to each caller the methods that its
@@ -184,8 +198,8 @@ impl TryFrom<Value> for OpenRpc {
     /// # Errors
     /// `Decode` for what is no OpenRPC document: one without `methods`, a method without a name.
     fn try_from(json: Value) -> Result<Self> {
-        let read = || Ok::<_, String>((read::methods(&json)?, read::events(&json)?));
-        let (methods, events) =
+        let read = || Ok::<_, String>((read::methods(&json)?, read::events(&json)?, read::sent_events(&json)?));
+        let (methods, events, sent_events) =
             read().map_err(|why| Error::new(ErrorKind::Decode, format!("this is no OpenRPC document: {why}")))?;
         let info = |member: &str| json["info"][member].as_str().unwrap_or_default().to_owned();
         let (title, version) = (info("title"), info("version"));
@@ -196,7 +210,17 @@ impl TryFrom<Value> for OpenRpc {
         let of_methods = methods.iter().enumerate().map(|(index, method)| entry(&method.name, Place::Method(index)));
         let entries = of_events.chain(of_methods).collect();
         let is_partial = json["x-partial"] == true;
-        Ok(Self(Arc::new(Inner { json, title, version, methods, events, entries, tells_events, is_partial })))
+        Ok(Self(Arc::new(Inner {
+            json,
+            title,
+            version,
+            methods,
+            events,
+            sent_events,
+            entries,
+            tells_events,
+            is_partial,
+        })))
     }
 }
 
@@ -219,6 +243,7 @@ impl fmt::Debug for OpenRpc {
             .field("version", &self.0.version)
             .field("methods", &self.0.methods.len())
             .field("events", &self.0.events.len())
+            .field("sent_events", &self.0.sent_events.len())
             .finish_non_exhaustive()
     }
 }

@@ -207,6 +207,7 @@ impl Server {
     }
 
     /// [Broadcasts](Self::broadcast) the event that the payload's type [names](Event).
+    /// [`ServerBuilder::sends`] has the document tell of it.
     ///
     /// ```no_run
     /// use conduit::{Event, Server};

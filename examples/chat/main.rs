@@ -15,6 +15,7 @@ use std::{future::ready, time::Duration};
 use conduit::{Connection, Credentials, Identity, Server, on_client_connect, on_client_disconnect};
 use history::History;
 use names::Names;
+use room::{Joined, Left, Said};
 use terminal::Terminal;
 
 /// What a line takes to arrive at most.
@@ -44,6 +45,9 @@ fn server(port: u16, history: History) -> conduit::Result<Server> {
         .version("1.0.0")
         .state(history)
         .state(Names::default())
+        .sends::<Said>()
+        .sends::<Joined>()
+        .sends::<Left>()
         .login(|_server: Server, credentials: Credentials| {
             ready(names::check(&credentials.token).map(|()| Identity::new(credentials.token)))
         })

@@ -37,7 +37,7 @@ async fn main() -> Result {
 
 /// Pages can't show a token when they connect, so the server is open; the address lets in this machine alone.
 fn server() -> conduit::Result<Server> {
-    let server = Server::builder().explicit().name("Dashboard").version("1.0.0").open();
+    let server = Server::builder().explicit().name("Dashboard").version("1.0.0").open().sends::<Sample>();
     // A nested server starts with its first request, and so does the task.
     let server = server.on_startup(|server: Server| async move {
         let machine = Machine::new()?;

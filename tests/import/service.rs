@@ -243,13 +243,48 @@ async fn somebody(client: &Connection, user: User) {
     client.send("somebody", &user);
 }
 
+/// A second went by.
+#[derive(Debug, Serialize, Deserialize, JsonSchema, Event)]
+#[event("tick")]
+pub struct Tick {
+    /// How many went by before.
+    pub n: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// How warm it is.
+#[derive(Debug, Serialize, Deserialize, JsonSchema, Event)]
+#[event("temperature")]
+pub struct Temperature(pub f64);
+
+/// What somebody wants to be said.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Shout {
+    text: String,
+}
+
+/// What is said, and who says it.
+#[derive(Debug, Serialize, Deserialize, JsonSchema, Event)]
+#[event("shout")]
+pub struct Shouted {
+    name: String,
+    text: String,
+}
+
+#[on("shout")]
+async fn shout(client: &Connection, shout: Shout) {
+    client.send_event(&Shouted { name: "somebody".into(), text: shout.text });
+}
+
 fn all() -> Vec<MethodDescriptor> {
     let mut all =
         methods![add, create, get, list, rename, find, keywords, later_first, shape, steps, key, tree, everything];
-    all.extend(methods![chat, double, somebody]);
+    all.extend(methods![chat, double, somebody, shout]);
     all
 }
 
 pub async fn serve() -> RunningServer {
-    start(builder(all()).open().name("Service").version("1.0.0")).await
+    let server = builder(all()).open().name("Service").version("1.0.0");
+    start(server.sends::<Chat>().sends::<Shouted>().sends::<Temperature>().sends::<Tick>()).await
 }

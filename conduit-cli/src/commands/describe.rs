@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::list::{event_signature, lines, plain_table, signature};
 use crate::{
     address::Address,
-    api::Entry,
+    api::{Api, Entry},
     args::Describe,
     failure::Result,
     output::{
@@ -25,19 +25,28 @@ pub(crate) async fn run(args: Describe, output: Output) -> Result {
     session.document()?;
     let entry = session.api.entry(&args.name)?;
     match output.json {
-        true => output.json(&json(entry))?,
-        false => output::text(&text(entry, &session.server.url))?,
+        true => output.json(&json(entry, &session.api))?,
+        false => output::text(&text(entry, &session.api, &session.server.url))?,
     }
     session.close().await;
     Ok(())
 }
 
-/// A method or event for scripts: its description, and an example of its arguments.
-fn json(entry: Entry<'_>) -> Value {
-    let (mut described, example) = match entry {
-        Entry::Method(method) => (json!(method), method.example()),
-        Entry::Event(event) => (event_json(event), event.example()),
+/// A method or event for scripts: its description, and an example of its arguments. What the server sends as the event
+/// is under `sent`.
+fn json(entry: Entry<'_>, api: &Api) -> Value {
+    let (mut described, sent) = match entry {
+        Entry::Method(method) => (with_example(json!(method), method.example()), None),
+        Entry::Event(event) => (with_example(event_json(event), event.example()), api.sent_event(&event.name)),
+        Entry::Sent(event) => (json!({ "name": event.name }), Some(event)),
     };
+    if let Some(sent) = sent {
+        described["sent"] = with_example(sent_json(sent), sent.example());
+    }
+    described
+}
+
+fn with_example(mut described: Value, example: Value) -> Value {
     described["example"] = example;
     described
 }
@@ -50,11 +59,17 @@ pub(crate) fn event_json(event: &EventDescription) -> Value {
     })
 }
 
+pub(crate) fn sent_json(event: &EventDescription) -> Value {
+    let EventDescription { name, description, payload, deprecated, .. } = event;
+    json!({ "name": name, "description": description, "payload": payload, "deprecated": deprecated })
+}
+
 /// A method or event for people.
-pub(crate) fn text(entry: Entry<'_>, address: &Address) -> String {
+pub(crate) fn text(entry: Entry<'_>, api: &Api, address: &Address) -> String {
     match entry {
         Entry::Method(method) => method_text(method, address),
-        Entry::Event(event) => event_text(event, address),
+        Entry::Event(event) => event_text(event, api.sent_event(&event.name), address),
+        Entry::Sent(event) => sent_text(event, address),
     }
 }
 
@@ -78,20 +93,35 @@ fn method_text(method: &MethodDescription, address: &Address) -> String {
     joined(&parts)
 }
 
-fn event_text(event: &EventDescription, address: &Address) -> String {
+fn event_text(event: &EventDescription, sent: Option<&EventDescription>, address: &Address) -> String {
     let marks = [
+        Some(if sent.is_some() { "handled and sent by the server" } else { "handled by the server" }),
         event.public.then_some("can be sent before login"),
         event.deprecated.then_some("deprecated"),
         event.ordered.then_some("those of one connection are handled one after the other"),
     ];
     let example = quoted(&event.example().to_string());
+    let sent = sent.filter(|sent| sent.payload != event.payload);
     let parts = [
         format!("event {}", signature(&event.name, &event_signature(event))),
         event.description.trim().to_owned(),
         marks_text(&marks, &event.allow),
         section("Payload", &payload(event)),
         section("Ack", &result(event.ack_text(), &event.ack)),
+        section("Payload that the server sends", &sent.map(payload).unwrap_or_default()),
         section("Example", &format!("conduit send {address} {} {example}", quoted(&event.name))),
+    ];
+    joined(&parts)
+}
+
+fn sent_text(event: &EventDescription, address: &Address) -> String {
+    let line = json!({ "event": event.name, "data": event.example() });
+    let parts = [
+        format!("event {}", signature(&event.name, &event_signature(event))),
+        event.description.trim().to_owned(),
+        marks_text(&[Some("sent by the server"), event.deprecated.then_some("deprecated")], &[]),
+        section("Payload", &payload(event)),
+        section("Example", &format!("conduit listen {address} {} --json\n{line}", quoted(&event.name))),
     ];
     joined(&parts)
 }

@@ -30,7 +30,8 @@ pub(crate) async fn run(args: List, output: Output) -> Result {
 /// What a server has, for scripts.
 fn json(api: &Api) -> Value {
     let events: Vec<_> = api.events().iter().map(describe::event_json).collect();
-    json!({ "methods": api.methods(), "events": events })
+    let sent: Vec<_> = api.sent_events().iter().map(describe::sent_json).collect();
+    json!({ "methods": api.methods(), "events": events, "sent_events": sent })
 }
 
 /// What a server has, for people.
@@ -41,15 +42,21 @@ pub(crate) fn text(api: &Api) -> String {
         methods.add_row([signature(&method.name, &method.to_string()), summary(&method.description, &marks)]);
     }
     let mut text = lines(methods);
-    if !api.events().is_empty() {
-        let mut events = table("EVENT");
-        for event in api.events() {
-            let marks = marks(event.public, event.deprecated);
-            events.add_row([signature(&event.name, &event_signature(event)), summary(&event.description, &marks)]);
+    for (heading, events) in [("EVENT IT HANDLES", api.events()), ("EVENT IT SENDS", api.sent_events())] {
+        if !events.is_empty() {
+            text = format!("{text}\n\n{}", lines(event_table(heading, events)));
         }
-        text = format!("{text}\n\n{}", lines(events));
     }
     text
+}
+
+fn event_table(heading: &str, events: &[EventDescription]) -> Table {
+    let mut table = table(heading);
+    for event in events {
+        let marks = marks(event.public, event.deprecated);
+        table.add_row([signature(&event.name, &event_signature(event)), summary(&event.description, &marks)]);
+    }
+    table
 }
 
 fn table(heading: &str) -> Table {

@@ -19,6 +19,7 @@ pub(crate) async fn run(args: Listen, output: Output, mut interrupts: Interrupts
         if args.no_reconnect { connect } else { feed.reconnecting(connect) }
     });
     let session = interrupts.guard(open).await?;
+    args.events.iter().filter_map(|event| session.api.doubt(event)).for_each(|doubt| output.warn(doubt));
     if !output.json {
         output.inform(format!("listening to {}; Ctrl-C ends it", session.server.url));
     }

@@ -141,9 +141,12 @@ async fn run_line(
         Command::List => output::text(&list::text(api))?,
         Command::Describe(name) => {
             let entry = api.entry(&name).map_err(|failure| in_shell(failure, &name))?;
-            output::text(&describe::text(entry, &session.server.url))?;
+            output::text(&describe::text(entry, api, &session.server.url))?;
         }
-        Command::Listen(events) => output.inform(hearing.hear(events)),
+        Command::Listen(events) => {
+            events.iter().filter_map(|event| api.doubt(event)).for_each(|doubt| output.warn(doubt));
+            output.inform(hearing.hear(events));
+        }
         Command::Ignore(events) => output.inform(hearing.ignore(&events)),
         Command::Send(event, words) => {
             session.check_name(&event, "event").map_err(|failure| in_shell(failure, &event))?;

@@ -27,6 +27,8 @@ pub(crate) async fn run(args: Serve, output: Output) -> Result {
         .port(args.port)
         .explicit()
         .methods(methods![echo, add, time, sleep, chat])
+        .sends::<Chat>()
+        .sends::<Tick>()
         .on_startup(move |server: Server| async move { announce(&server, args.tick, output) });
     let server = with_token(builder, args.token, &args.host)?;
     let served = async { server.build()?.run().await };
@@ -61,11 +63,13 @@ fn announce(server: &Server, tick: Duration, output: Output) -> Result<(), Strin
     Ok(())
 }
 
-/// One of the events that the server sends.
+/// The server is there still.
 #[derive(Serialize, Deserialize, JsonSchema, Event)]
 #[event("tick")]
 struct Tick {
+    /// How many came before it.
     n: u64,
+    /// The time of the server, in UTC.
     time: String,
 }
 

@@ -176,6 +176,15 @@ async fn chat(client: &Connection, data: Chat) -> usize {
     client.server().broadcast_event(&data).send()
 }
 
+/// How far something is.
+#[derive(Serialize, Deserialize, JsonSchema, Event)]
+#[event("progress")]
+pub(crate) struct Progress {
+    /// In percent.
+    #[schemars(range(max = 100))]
+    pub(crate) done: u8,
+}
+
 #[on("count")]
 async fn count(client: &Connection, n: u64) {
     for n in 0..n {
@@ -187,7 +196,8 @@ async fn count(client: &Connection, n: u64) {
 pub(crate) fn builder() -> ServerBuilder {
     let methods =
         methods![add, create_user, written, echo, ping, hang, impatient, leave, first, once, second, chat, count];
-    Server::builder().host("127.0.0.1").port(0).explicit().methods(methods).state(Calls::default())
+    let server = Server::builder().host("127.0.0.1").port(0).explicit().methods(methods).state(Calls::default());
+    server.sends::<Chat>().sends::<Progress>()
 }
 
 /// A server without login.

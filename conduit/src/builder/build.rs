@@ -2,7 +2,7 @@
 
 use std::{any::TypeId, sync::Arc};
 
-use super::ServerBuilder;
+use super::{ServerBuilder, sends::Sends};
 use crate::{
     builtin,
     config::ServerConfig,
@@ -27,9 +27,9 @@ impl ServerBuilder {
     /// Checks that everything fits together and compiles the validators.
     ///
     /// # Errors
-    /// Two methods of one name (both places are named), a state that a method or hook borrows and nobody gave (it
-    /// and the type are named), a schema that is none, a setting that can't work, a file of `tls` that can't be used: all
-    /// of them at once, in one error of kind [`ErrorKind::Build`].
+    /// Two methods of one name (both places are named), two payloads of one event that is sent, a state that a method or
+    /// hook borrows and nobody gave (it and the type are named), a schema that is none, a setting that can't work, a file
+    /// of `tls` that can't be used: all of them at once, in one error of kind [`ErrorKind::Build`].
     pub fn build(mut self) -> Result<Server> {
         self.methods.extend_from_slice(&builtin::methods());
         if !self.explicit {
@@ -37,13 +37,25 @@ impl ServerBuilder {
             self.methods.extend(linked().into_iter().filter(|method| !is_of_clients(method, states)));
             linked_hooks().into_iter().for_each(|hook| self.add_hook(hook));
         }
-        let Self { mut config, login, methods, ordered, states, hooks, hook_functions, raw_routes, mut faults, .. } =
-            self;
+        let Self {
+            mut config,
+            login,
+            methods,
+            ordered,
+            sends,
+            states,
+            hooks,
+            hook_functions,
+            raw_routes,
+            mut faults,
+            ..
+        } = self;
         faults.extend(config.faults());
         faults.extend(Route::faults(&raw_routes));
         faults.extend(login_fault(&config, login.as_ref()).map(Into::into));
         faults.extend(hook_functions.iter().flat_map(|hook| hook.faults(|wanted| states.contains_key(&wanted))));
         let tls = load_tls(&config, &mut faults);
+        let sent = Sends::all(sends, &mut faults);
         let registry =
             Registry::new(methods, &ordered, |wanted| why_not_lent(wanted, &states)).unwrap_or_else(|more| {
                 faults.extend(more);
@@ -52,7 +64,7 @@ impl ServerBuilder {
         if !faults.is_empty() {
             return Err(Error::misfits("the server", &faults));
         }
-        let discovery = Discovery::new(&config.name, &config.version, &registry)?;
+        let discovery = Discovery::new(&config.name, &config.version, &registry, sent)?;
         let auth = decide(&mut config, login)?;
         let dispatcher = Dispatcher {
             registry,

@@ -140,7 +140,8 @@ impl Offer {
 
 impl Served {
     fn documents(&self) -> Result<Arc<Documents>, ErrorObject> {
-        let discovery = Discovery::new("Client", &self.version, &self.registry).map_err(ErrorObject::internal)?;
+        let discovery =
+            Discovery::new("Client", &self.version, &self.registry, Vec::new()).map_err(ErrorObject::internal)?;
         discovery.documents(&self.registry, |_| true)
     }
 

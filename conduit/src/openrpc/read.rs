@@ -19,7 +19,13 @@ pub(super) fn methods(document: &Value) -> Result<Vec<MethodDescription>, String
 /// The events of a document; `None` where it does not speak of events.
 pub(super) fn events(document: &Value) -> Result<Option<Vec<EventDescription>>, String> {
     let Some(Value::Array(events)) = document.get("x-events") else { return Ok(None) };
-    events.iter().map(|object| event(document, object)).collect::<Result<_, _>>().map(Some)
+    events.iter().map(|object| event(document, object, &Value::Bool(true))).collect::<Result<_, _>>().map(Some)
+}
+
+/// The events that a document says are sent.
+pub(super) fn sent_events(document: &Value) -> Result<Vec<EventDescription>, String> {
+    let nothing = json!({ "type": "null" });
+    list(document, "x-sent-events").map(|object| event(document, object, &nothing)).collect()
 }
 
 fn method(document: &Value, object: &Value) -> Result<MethodDescription, String> {
@@ -96,13 +102,13 @@ fn error(document: &Value, object: &Value) -> ErrorDescription {
     }
 }
 
-fn event(document: &Value, object: &Value) -> Result<EventDescription, String> {
+fn event(document: &Value, object: &Value, ack: &Value) -> Result<EventDescription, String> {
     let is = |member: &str| object[member] == true;
     Ok(EventDescription {
         name: object["name"].as_str().ok_or("an event has no `name`")?.into(),
         description: object["description"].as_str().unwrap_or_default().into(),
         payload: standalone(document, object.get("payload").unwrap_or(&Value::Bool(true))),
-        ack: standalone(document, object.get("ack").unwrap_or(&Value::Bool(true))),
+        ack: standalone(document, object.get("ack").unwrap_or(ack)),
         public: is("public"),
         allow: texts(object, "allow"),
         deprecated: is("deprecated"),
@@ -205,6 +211,7 @@ mod tests {
             (json!({ "openrpc": "1.4.1" }), "the member `methods` is no list"),
             (json!({ "methods": [{ "params": [] }] }), "a method has no `name`"),
             (json!({ "methods": [], "x-events": [{}] }), "an event has no `name`"),
+            (json!({ "methods": [], "x-sent-events": [{}] }), "an event has no `name`"),
             (json!([]), "the member `methods` is no list"),
         ] {
             let error = OpenRpc::try_from(json).unwrap_err();

@@ -1,5 +1,7 @@
 //! What may come next on a line.
 
+use std::collections::BTreeSet;
+
 use conduit::ArgumentDescription;
 use serde_json::Value;
 
@@ -14,6 +16,8 @@ use crate::{
 pub(super) struct Names {
     methods: Vec<Taker>,
     events: Vec<Taker>,
+    /// The names of events, of those that the server sends as well.
+    heard: Vec<String>,
 }
 
 /// A method or event, and what it takes.
@@ -58,7 +62,12 @@ impl Names {
         };
         let methods = api.methods().into_iter().map(|method| taker(&method.name, Entry::Method(method)));
         let events = api.events().iter().map(|event| taker(&event.name, Entry::Event(event)));
-        Self { methods: methods.collect(), events: events.collect() }
+        let heard: BTreeSet<&String> = api.events().iter().chain(api.sent_events()).map(|event| &event.name).collect();
+        Self {
+            methods: methods.collect(),
+            events: events.collect(),
+            heard: heard.into_iter().filter(|name| *name != "*").cloned().collect(),
+        }
     }
 
     pub(super) fn has_method(&self, name: &str) -> bool {
@@ -72,9 +81,11 @@ impl Names {
         let before: Vec<&str> = before.split_whitespace().collect();
         let (start, texts) = match (before.first().copied(), before.len()) {
             (None, _) => (start, self.first_words(word)),
-            (Some(":describe" | ":d" | ":list" | ":l"), 1) => (start, names(&[&self.methods, &self.events])),
-            (Some(":send"), 1) => (start, with_space(names(&[&self.events]))),
-            (Some(":listen" | ":ignore"), _) => (start, names(&[&self.events])),
+            (Some(":describe" | ":d" | ":list" | ":l"), 1) => {
+                (start, [names(&self.methods), self.heard.clone()].concat())
+            }
+            (Some(":send"), 1) => (start, with_space(names(&self.events))),
+            (Some(":listen" | ":ignore"), _) => (start, self.heard.clone()),
             (Some(":send"), _) => argument(find(&self.events, before[1]), &before[2..], start, word),
             (Some(method), _) => argument(find(&self.methods, method), &before[1..], start, word),
         };
@@ -102,7 +113,7 @@ impl Names {
     fn first_words(&self, word: &str) -> Vec<String> {
         match word.starts_with(':') {
             true => command::NAMES.map(|name| format!("{name} ")).to_vec(),
-            false => with_space(names(&[&self.methods])),
+            false => with_space(names(&self.methods)),
         }
     }
 }
@@ -139,8 +150,8 @@ fn values(schema: Schema<'_>) -> Vec<String> {
     schema.choices().unwrap_or_default().iter().map(typed).filter(|text| !text.contains(char::is_whitespace)).collect()
 }
 
-fn names(lists: &[&[Taker]]) -> Vec<String> {
-    lists.iter().flat_map(|list| list.iter()).map(|taker| taker.name.clone()).collect()
+fn names(takers: &[Taker]) -> Vec<String> {
+    takers.iter().map(|taker| taker.name.clone()).collect()
 }
 
 fn with_space(names: Vec<String>) -> Vec<String> {
@@ -228,6 +239,7 @@ mod tests {
                 { "name": "time", "params": [] },
             ],
             "x-events": [{ "name": "chat", "payload": { "properties": { "text": { "type": "string" } } } }],
+            "x-sent-events": [{ "name": "chat", "payload": true }, { "name": "clock", "payload": true }],
         }));
         Names::of(&Api::new(&document.expect("a document")))
     }
@@ -239,15 +251,16 @@ mod tests {
 
     #[test]
     fn names_arguments_and_values_are_completed() {
-        let cases: [(&str, &str, &[&str]); 22] = [
+        let cases: [(&str, &str, &[&str]); 23] = [
             ("us", "", &["user.create ", "user.get ", "user.move "]),
             ("", "", &["time ", "user.create ", "user.get ", "user.move "]),
             ("nobody", "", &[]),
             (":d", "", &[":describe "]),
-            (":describe c", ":describe ", &["chat"]),
+            (":describe c", ":describe ", &["chat", "clock"]),
             (":send ", ":send ", &["chat "]),
             (":send chat ", ":send chat ", &["text="]),
-            (":listen c", ":listen ", &["chat"]),
+            (":listen c", ":listen ", &["chat", "clock"]),
+            (":ignore cl", ":ignore ", &["clock"]),
             ("user.create ", "user.create ", &["name=", "active=", "role="]),
             ("user.create name=x a", "user.create name=x ", &["active="]),
             ("user.create name=x active=", "user.create name=x active=", &["false ", "true "]),
