@@ -1,16 +1,13 @@
 //! Hooks: what an application does when its server starts and stops, and when clients come and go.
 
-use std::{any::Any, fmt, panic::AssertUnwindSafe, sync::Arc};
-
-use futures_util::FutureExt;
+use std::{fmt, sync::Arc};
 
 use crate::{
     close::Disconnected,
     connection::Connection,
     hook::{HookDescriptor, Moment, Occasion, Of},
-    hook_result::Erased,
+    hook_result::{Erased, Failure, run},
     metrics::Metrics,
-    panics::panic_text,
     server::Server,
 };
 
@@ -38,24 +35,6 @@ impl Hooks {
     }
 }
 
-/// How a hook failed.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// It said so: the text is for whoever caused it, too.
-    Said(String),
-    /// It has a bug: the text is for the log alone.
-    Panicked(String),
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Said(text) => f.write_str(text),
-            Self::Panicked(text) => write!(f, "panicked: {text}"),
-        }
-    }
-}
-
 /// Runs hooks in order up to the first that fails, and says how it failed.
 pub(crate) async fn until_failure<T: Clone>(hooks: &[Erased<T>], of: &T) -> Result<(), Failure> {
     for hook in hooks {
@@ -71,15 +50,6 @@ pub(crate) async fn all<T: Clone>(kind: &'static str, hooks: &[Erased<T>], of: &
             metrics.hook_failed(kind, &failure);
             tracing::error!(kind, "a hook failed: {failure}");
         }
-    }
-}
-
-/// A panic is a failure of that hook alone.
-pub(crate) async fn run<T>(hook: &Erased<T>, of: T) -> Result<(), Failure> {
-    let caught = AssertUnwindSafe(async { hook(of).await }).catch_unwind().await;
-    match caught.map_err(|panic: Box<dyn Any + Send>| Failure::Panicked(panic_text(&*panic).to_owned()))? {
-        Some(text) => Err(Failure::Said(text)),
-        None => Ok(()),
     }
 }
 

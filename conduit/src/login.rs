@@ -6,8 +6,8 @@ use futures_util::{FutureExt, future::BoxFuture};
 use subtle::ConstantTimeEq;
 
 use crate::{
+    hook_result::Failure,
     identity::{Credentials, Identity, Refusal},
-    lifecycle::Failure,
     panics::panic_text,
     server::Server,
 };

@@ -63,7 +63,7 @@ pub(crate) use self::{
     connection::{Open, Reported},
     outcome::Outcome,
 };
-use crate::lifecycle::Failure;
+use crate::hook_result::Failure;
 
 /// `conduit_connections`
 pub const CONNECTIONS: &str = "conduit_connections";

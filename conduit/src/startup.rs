@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    lifecycle::{self, Failure},
+    hook_result::{self, Failure},
     server::Server,
 };
 
@@ -64,7 +64,7 @@ impl Server {
         self.start_metrics().await?;
         let done = &self.0.startup.done;
         for hook in self.0.hooks.startup.iter().skip(done.load(Ordering::Acquire)) {
-            lifecycle::run(hook, self.clone()).await.map_err(|failure| self.startup_failed(&failure))?;
+            hook_result::run(hook, self.clone()).await.map_err(|failure| self.startup_failed(&failure))?;
             done.fetch_add(1, Ordering::AcqRel);
         }
         Ok(())

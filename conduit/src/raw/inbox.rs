@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{Connection, Message, route::Handler};
-use crate::{close::CloseCode, connection::Debt, dispatch::Peer, lifecycle};
+use crate::{close::CloseCode, connection::Debt, dispatch::Peer, hook_result};
 
 /// How many bytes of messages wait for the handler before the peer is not read from. One message may go beyond it.
 const LIMIT: usize = 1024 * 1024;
@@ -79,7 +79,7 @@ impl Inbox {
 
     async fn handle_all(&self) {
         while let Some(message) = self.next() {
-            let failure = match lifecycle::run(&self.handler, (self.connection.clone(), message)).await {
+            let failure = match hook_result::run(&self.handler, (self.connection.clone(), message)).await {
                 Ok(()) => continue,
                 Err(failure) => failure,
             };
