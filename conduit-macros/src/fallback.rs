@@ -51,14 +51,14 @@ pub(crate) fn hook(hook: &Hook, errors: &Errors) -> TokenStream {
         #ty
         #(#inherited)*
         const _: () = {
-            impl #krate::Hook for #ident {
-                const META: #krate::HookMeta = #krate::HookMeta {
+            impl #krate::__private::Hook for #ident {
+                const META: #krate::__private::HookMeta = #krate::__private::HookMeta {
                     name: "",
-                    moment: #krate::Moment::#moment,
-                    location: #krate::Location { file: "", line: 0 },
+                    moment: #krate::__private::Moment::#moment,
+                    location: #krate::__private::Location { file: "", line: 0 },
                     borrows: &[],
                 };
-                async fn run(_: #krate::Occasion) -> ::core::option::Option<::std::string::String> {
+                async fn run(_: #krate::__private::Occasion) -> ::core::option::Option<::std::string::String> {
                     ::core::unreachable!()
                 }
             }
@@ -132,7 +132,7 @@ fn method_stub(krate: &Path, ident: &Ident) -> TokenStream {
                 ordered: false,
                 idempotent: false,
                 timeout: ::core::option::Option::None,
-                location: #krate::Location { file: "", line: 0 },
+                location: #krate::__private::Location { file: "", line: 0 },
                 borrows: &[],
             };
             async fn run(_: (), _: #krate::Call) -> ::core::result::Result<(), ::core::convert::Infallible> {

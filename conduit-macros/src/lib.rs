@@ -140,7 +140,7 @@ pub fn on(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> pr
 /// This goes for `#[on_client_connect]`, `#[on_client_disconnect]` and `#[on_shutdown]` as well.
 ///
 /// The function, async or not, stays as it is and can be called as before. Beside it stands a type of the same name
-/// that implements `Hook`, for `hooks![..]`. The hook runs on every server of the program that has not been told to
+/// for `hooks![..]`. The hook runs on every server of the program that has not been told to
 /// take an explicit list. A sync function runs on the blocking pool.
 ///
 /// Borrowed parameters (`&T`) are lent by the server: `&Server` always, `&Connection` to the two hooks of clients, any

@@ -62,7 +62,8 @@ pub(crate) enum Of {
     Gone(Connection, Disconnected),
 }
 
-/// A [`Hook`] with its type erased; made by [`hooks!`](crate::hooks).
+/// A function that is a hook, as [`hooks!`](crate::hooks) makes it and [`ServerBuilder::hooks`](crate::ServerBuilder::hooks)
+/// takes it.
 #[derive(Clone)]
 pub struct HookDescriptor {
     pub(crate) meta: &'static HookMeta,
@@ -72,15 +73,10 @@ pub struct HookDescriptor {
 
 impl HookDescriptor {
     /// The descriptor of `H`.
+    #[doc(hidden)]
     #[must_use]
     pub const fn of<H: Hook>() -> Self {
         Self { meta: &H::META, run: |occasion| H::run(occasion).boxed(), type_id: TypeId::of::<H> }
-    }
-
-    /// Name, moment, and what it borrows.
-    #[must_use]
-    pub fn meta(&self) -> &'static HookMeta {
-        self.meta
     }
 
     /// Whether it is the same function again.

@@ -405,10 +405,10 @@ pub use event_failed::EventFailed;
 pub use event_handler::EventHandler;
 pub use events::{Ack, Event, EventNames};
 #[cfg(feature = "server")]
-pub use hook::{Hook, HookDescriptor, HookMeta, Moment, Occasion};
+pub use hook::HookDescriptor;
 #[cfg(any(feature = "client", feature = "server"))]
 pub use hook_result::HookResult;
-pub use method::{Borrow, Location, Method, MethodDescriptor, MethodMeta, Service};
+pub use method::{Method, MethodDescriptor, MethodMeta, Service};
 pub use openrpc::OpenRpc;
 pub use pending_call::PendingCall;
 pub use protocol::{ErrorCode, ErrorObject, Fault, Id};

@@ -10,6 +10,8 @@ use std::{sync::Arc, time::Duration};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
+#[cfg(feature = "server")]
+pub use crate::hook::{Hook, HookMeta, Moment, Occasion};
 use crate::{
     caller::Caller,
     context::{Call, State},
@@ -18,11 +20,12 @@ use crate::{
     protocol::ErrorObject,
 };
 #[cfg(feature = "server")]
-use crate::{
-    close::Disconnected,
-    hook::{HookDescriptor, Occasion},
+use crate::{close::Disconnected, hook::HookDescriptor};
+pub use crate::{
+    events::NoPayload,
+    method::{Borrow, Location},
+    schema::of_output,
 };
-pub use crate::{events::NoPayload, schema::of_output};
 
 /// A method, or a handler, that the program links in.
 #[derive(Debug)]

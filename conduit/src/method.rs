@@ -71,8 +71,10 @@ pub struct MethodMeta {
     /// How long a call may run; `None` for the server's own limit.
     pub timeout: Option<Duration>,
     /// Where the function stands.
+    #[doc(hidden)]
     pub location: Location,
     /// What it borrows from the server.
+    #[doc(hidden)]
     pub borrows: &'static [Borrow],
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn hook(hook: &Hook) -> TokenStream {
         #(#inherited)*
         const _: () = {
             #[automatically_derived]
-            impl #krate::Hook for #ident {
+            impl #krate::__private::Hook for #ident {
                 #meta
                 #run
             }
@@ -70,12 +70,12 @@ pub(crate) fn hook_type(hook: &Hook) -> TokenStream {
 fn meta(hook: &Hook) -> TokenStream {
     let Hook { krate, moment, ident, place, callable, .. } = hook;
     let (name, moment) = (ident.unraw().to_string(), Ident::new(moment.variant(), ours(*place)));
-    let borrows = callable.borrows().map(|ty| quote_spanned!(ours(ty.span())=> #krate::Borrow::of::<#ty>()));
+    let borrows = callable.borrows().map(|ty| quote_spanned!(ours(ty.span())=> #krate::__private::Borrow::of::<#ty>()));
     let location = location(krate, *place);
     quote! {
-        const META: #krate::HookMeta = #krate::HookMeta {
+        const META: #krate::__private::HookMeta = #krate::__private::HookMeta {
             name: #name,
-            moment: #krate::Moment::#moment,
+            moment: #krate::__private::Moment::#moment,
             location: #location,
             borrows: &[#(#borrows),*],
         };
@@ -111,7 +111,7 @@ fn run(hook: &Hook) -> TokenStream {
     };
     // A future that is not `Send` is an error about this function, so it has the place of the user's.
     quote_spanned! {ours(*place)=>
-        async fn run(#occasion: #krate::Occasion) -> ::core::option::Option<::std::string::String> {
+        async fn run(#occasion: #krate::__private::Occasion) -> ::core::option::Option<::std::string::String> {
             #body
         }
     }

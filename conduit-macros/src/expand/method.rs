@@ -92,7 +92,8 @@ fn meta(target: &Target) -> TokenStream {
     let Method { events, public, allow, deprecated, ordered, idempotent, .. } = method;
     let (name, description) = (&method.name.text, method.description());
     let timeout = timeout(krate, method);
-    let borrows = method.callable.borrows().map(|ty| quote_spanned!(ours(ty.span())=> #krate::Borrow::of::<#ty>()));
+    let borrows =
+        method.callable.borrows().map(|ty| quote_spanned!(ours(ty.span())=> #krate::__private::Borrow::of::<#ty>()));
     let location = location(krate, method.place);
     quote! {
         const META: #krate::MethodMeta = #krate::MethodMeta {
@@ -116,7 +117,7 @@ pub(super) fn location(krate: &Path, place: Span) -> TokenStream {
     // With the function's own span these give its line, not that of the attribute or of this macro.
     let file = quote_spanned!(place=> ::core::file!());
     let line = quote_spanned!(place=> ::core::line!());
-    quote!(#krate::Location { file: #file, line: #line })
+    quote!(#krate::__private::Location { file: #file, line: #line })
 }
 
 fn timeout(krate: &Path, method: &Method) -> TokenStream {
