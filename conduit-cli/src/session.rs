@@ -1,5 +1,7 @@
 //! A connection to a server, and what is known of it.
 
+use std::time::Duration;
+
 use conduit::{Client, Connect, ErrorCode, ErrorKind, OpenRpc};
 use serde_json::value::RawValue;
 
@@ -53,6 +55,9 @@ pub(crate) enum Login {
 
 /// The method that a server tells of itself with.
 const DISCOVER: &str = "rpc.discover";
+
+/// How long a server may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How often somebody is asked for a token.
 const ATTEMPTS: usize = 3;
@@ -178,9 +183,10 @@ impl Session {
         Ok(())
     }
 
-    /// Says goodbye.
+    /// Says goodbye, and waits for that of the server, but not for long.
     pub(crate) async fn close(self) {
-        self.client.close().await;
+        // All that was to be done is done: a server that does not answer is no reason to wait.
+        let _ = tokio::time::timeout(GOODBYE, self.client.close()).await;
     }
 }
 
