@@ -96,15 +96,16 @@ pub(crate) struct Describe {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 How arguments are written:
-  name=value         what the server's schema wants: age=7 is a number there, and a text where a text is wanted
+  name=value         what the schema wants: age=7 is a number, and a text where one is wanted
   name=a name=b      the items of a list
   name.member=value  a member of an object
   name:=json         JSON, whatever the schema says
   name=@file         the text of a file
   name:=@file        the JSON of a file
-  '{..}' '[..]'      all arguments as JSON, by name or in order; also @file, and - for standard input
-Those that don't fit the schema are shown, and nothing is called. Where the server has no schema, a value is JSON if it
-is any, else a text, and names with = or . in them are given as JSON.
+  '{..}' '[..]'      all arguments as JSON, by name or in order; also @file, - for standard input
+
+Those that don't fit the schema are shown, and nothing is called. Where the server tells no schema, a value is \
+JSON if it is any, else a text; names that hold = or : and members then need JSON.
 
 Examples:
   conduit call :8080 add a=2 b=3
@@ -181,7 +182,7 @@ pub(crate) struct Repl {
 /// Measure how many calls of a method a server answers, and how fast
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The method is called once before, to see that it can be. Calls that still run when the time is up are waited for and
+The method is called once before, to see that it can be. Calls that still run when the time is up are waited for and \
 counted. Ctrl-C takes them back, shows what was measured until then, and ends with code 130.
 
 Examples:
