@@ -45,5 +45,9 @@ fn mark(fault: &Fault, source: &Source) -> Mark {
         "additionalProperties" | "unevaluatedProperties" => source.locate_name(&fault.path),
         _ => source.locate(&fault.path),
     };
-    Mark { place, message: output::safe(&fault.message) }
+    let message = match source.in_file(&fault.path) {
+        Some(place) => format!("{} ({place})", fault.message),
+        None => fault.message.clone(),
+    };
+    Mark { place, message: output::safe(&message) }
 }

@@ -136,6 +136,18 @@ async fn faults_inside_json_are_found_there() {
 }
 
 #[tokio::test]
+async fn faults_of_a_file_have_their_place_in_it() {
+    let file = std::env::temp_dir().join(format!("conduit-call-{}.json", std::process::id()));
+    std::fs::write(&file, "[\"a\", 7]").expect("written");
+    let server = serve().await;
+    let words = ["call", &server.address().to_string(), "written", &format!("tags:=@{}", file.display())];
+    let done = run(&words).await;
+    let expected = format!("expected a string, got 7 (at /1 in {})", file.display());
+    assert!(done.failed(5).contains(&expected), "{done:?}");
+    std::fs::remove_file(&file).expect("gone");
+}
+
+#[tokio::test]
 async fn faults_of_standard_input_have_line_and_column() {
     let server = serve().await;
     let url = server.address().to_string();

@@ -47,8 +47,7 @@ impl Source {
 
     /// Where the value stands that a JSON pointer points at, or what should hold it.
     pub(crate) fn locate(&self, pointer: &str) -> Range<usize> {
-        let holding = |value: &&Placed| is_within(pointer, &value.pointer);
-        if let Some(value) = self.values.iter().filter(holding).max_by_key(|value| value.pointer.len()) {
+        if let Some(value) = self.holding(pointer) {
             return self.within(value, &pointer[value.pointer.len()..]);
         }
         match self.values.iter().find(|value| is_within(&value.pointer, pointer)) {
@@ -56,6 +55,20 @@ impl Source {
             // What is missing belongs after the end.
             None => self.text.len() + 1..self.text.len() + 1,
         }
+    }
+
+    /// Where in a file it is that a JSON pointer points at, if the value that holds it was typed as the name of one.
+    pub(crate) fn in_file(&self, pointer: &str) -> Option<String> {
+        let value = self.holding(pointer).filter(|value| value.is_json)?;
+        let file = self.text[value.place.clone()].strip_prefix('@')?;
+        let rest = &pointer[value.pointer.len()..];
+        (!rest.is_empty()).then(|| format!("at {rest} in {file}"))
+    }
+
+    /// The value that was typed and holds what a JSON pointer points at.
+    fn holding(&self, pointer: &str) -> Option<&Placed> {
+        let holding = self.values.iter().filter(|value| is_within(pointer, &value.pointer));
+        holding.max_by_key(|value| value.pointer.len())
     }
 
     /// The place of a name that was typed, else of its value.
