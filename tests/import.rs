@@ -238,6 +238,28 @@ async fn an_event_with_a_payload_for_each_way_has_a_type_for_each() {
     assert_eq!(shout.expect("a payload"), api::ShoutSent { name: "somebody".into(), text: "hey".into() });
 }
 
+#[tokio::test]
+async fn events_that_are_sent_hold_types_that_methods_have_too() {
+    let (server, client) = connect().await;
+    let mut promoted = client.events::<api::Promoted>(api::Promoted::NAME);
+    let mut changed = client.events::<api::TreeChanged>(api::TreeChanged::NAME);
+    client.listall().await.expect("logged in");
+    let user = service::User { id: 1, name: "ada".into(), role: service::Role::SuperUser, kind: None };
+    server.server().broadcast_event(&service::Promoted(user)).send();
+    let tree = service::Tree { label: "oak".into(), children: vec![], parent: None };
+    server.server().broadcast_event(&service::Changed::Grown { tree }).send();
+    server.server().broadcast_event(&service::Changed::Cut).send();
+    let mut changes = Vec::new();
+    for _ in 0..2 {
+        let change = tokio::time::timeout(PATIENCE, changed.next()).await.expect("an event in time");
+        changes.push(change.expect("an event").expect("a payload"));
+    }
+    let tree = api::Tree { label: "oak".into(), children: vec![], parent: None };
+    assert_eq!(changes, [api::TreeChanged::Grown { tree }, api::TreeChanged::Cut]);
+    let api::Promoted(user) = promoted.next().await.expect("an event").expect("a payload");
+    assert_eq!((user.user_name.as_str(), user.role), ("ada", api::Role::SuperUser));
+}
+
 #[test]
 fn the_source_says_of_an_event_which_way_it_goes() {
     let source = conduit_codegen::source(include_str!("import/service.json")).expect("a document");

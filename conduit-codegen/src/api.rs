@@ -294,6 +294,10 @@ fn event_types(types: &mut Types, events: &[Event], document: &Document) -> Vec<
 /// What the payload is called apart from the event.
 fn payload_title<'a>(event: &Event<'a>) -> Option<&'a str> {
     let object = event.payload.as_object()?;
+    if object.len() > 1 && object.contains_key("$ref") {
+        // A type around the one that is referred to.
+        return None;
+    }
     object
         .get("$ref")
         .and_then(Value::as_str)

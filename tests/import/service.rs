@@ -258,6 +258,20 @@ pub struct Tick {
 #[event("temperature")]
 pub struct Temperature(pub f64);
 
+/// Somebody may do more.
+#[derive(Debug, Serialize, Deserialize, JsonSchema, Event)]
+#[event("promoted")]
+pub struct Promoted(pub User);
+
+/// What happens to the tree.
+#[derive(Debug, Serialize, Deserialize, JsonSchema, Event)]
+#[event("tree.changed")]
+#[serde(tag = "how", rename_all = "snake_case")]
+pub enum Changed {
+    Grown { tree: Tree },
+    Cut,
+}
+
 /// What somebody wants to be said.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Shout {
@@ -286,5 +300,6 @@ fn all() -> Vec<MethodDescriptor> {
 
 pub async fn serve() -> RunningServer {
     let server = builder(all()).open().name("Service").version("1.0.0");
-    start(server.sends::<Chat>().sends::<Shouted>().sends::<Temperature>().sends::<Tick>()).await
+    let server = server.sends::<Chat>().sends::<Shouted>().sends::<Temperature>().sends::<Tick>();
+    start(server.sends::<Promoted>().sends::<Changed>()).await
 }
