@@ -1,8 +1,9 @@
 //! `conduit describe`.
 
+use conduit::Connection;
 use serde_json::{Value, json};
 
-use crate::support::{Done, pipe, run, serve};
+use crate::support::{Done, builder, pipe, run, serve, start};
 
 /// The lines of a section, without their indent.
 fn section<'a>(done: &'a Done, heading: &str) -> Vec<&'a str> {
@@ -92,6 +93,18 @@ async fn an_event_says_who_sends_it() {
     assert_eq!((&sent["sent"]["payload"]["type"], &sent["sent"]["example"]), (&json!("object"), &line["data"]));
     let both = run(&["--json", "describe", &address, "chat"]).await.json();
     assert_eq!(both["sent"]["payload"], both["payload"]);
+}
+
+#[tokio::test]
+async fn an_event_with_a_payload_for_each_way_shows_both() {
+    let server = start(builder().on("progress", |_: Connection, _: u8| async {}).open()).await;
+    let address = server.address().to_string();
+    let both = run(&["describe", &address, "progress"]).await;
+    assert!(both.ok().contains("\nhandled and sent by the server\n"), "{}", both.stdout);
+    assert_eq!(section(&both, "Payload"), ["integer"]);
+    assert_eq!(section(&both, "Payload that the server sends"), ["done  integer, 0 to 100  In percent."]);
+    let both = run(&["--json", "describe", &address, "progress"]).await.json();
+    assert_eq!((&both["payload"]["type"], &both["sent"]["payload"]["type"]), (&json!("integer"), &json!("object")));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { MethodCallValidator, parseOpenRPCDocument, validateOpenRPCDocument } from "@open-rpc/schema-utils-js";
 import Ajv2020 from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
@@ -24,6 +25,13 @@ function* schemas({ methods, components }) {
     if (whole) yield [`${name} params`, whole];
   }
   yield* Object.entries(components.schemas);
+}
+
+/** The schema of every payload, by its event and where the document lists it. */
+function* payloads(document) {
+  for (const list of ["x-events", "x-sent-events"]) {
+    for (const { name, payload } of document[list]) yield [`${list} ${name}`, payload];
+  }
 }
 
 /** Every schema of `listall`. */
@@ -80,6 +88,17 @@ await fact("a validator made from the document refuses what the server refuses",
   assert.equal(faults(["ada", "ada@example.org", 36, false, "member", null]), 0);
   assert.equal(faults({ username: "x", email: "ada@example.org", age: 200 }), 2);
   assert.equal(faults({ username: "ada", age: 36 }), 1);
+});
+
+// The example has no events; the server of the tests of `import!` has many, of both ways.
+const saved = JSON.parse(await readFile(new URL("../import/service.json", import.meta.url), "utf8"));
+await fact("a document with events both ways is valid OpenRPC", () => {
+  assert.equal(validateOpenRPCDocument(saved), true);
+});
+await fact("each payload of an event passes the meta-schema", () => {
+  const all = [...payloads(saved)];
+  assert(all.length > 8, `${all.length} payloads`);
+  all.forEach(([where, schema]) => checkAgainstMetaSchema(where, schema));
 });
 
 client.close();
