@@ -275,3 +275,13 @@ async fn lines_from_a_pipe_run_up_to_the_first_that_fails() {
     let done = pipe(&["repl", &url], "ping\n:quit\nping\n").await;
     assert_eq!(done.ok(), "\"pong\"\n");
 }
+
+#[tokio::test]
+async fn who_wants_to_hear_what_the_server_does_not_declare_is_told() {
+    let server = serve().await;
+    let url = server.address().to_string();
+    let done = pipe(&["repl", &url], ":listen progres\n:listen progress\n").await;
+    let told = "warning: the server does not say that it sends `progres`; did you mean `progress`?\n\
+                note: listening to progres\nnote: listening to progres, progress\n";
+    assert_eq!((done.code, done.stderr.as_str()), (0, told));
+}
