@@ -45,24 +45,25 @@ pub(crate) trait Peer: Lend {
     /// Says why it may not call this method, or send this event, if it may not.
     fn may_call(&self, method: &MethodMeta, name: &str) -> Result<(), ErrorObject>;
 
-    /// Whether it may learn that there is this method: it is one that it may call.
-    fn may_see(&self, _: &MethodMeta) -> bool {
-        true
-    }
-
     /// Says why a further call, with so many bytes of params, may not start, if it may not.
     fn admit(&self, bytes: usize) -> Result<(), ErrorObject> {
         self.in_flight().admit(bytes)
     }
+
+    /// An event came to nothing whose sender asked for no answer: the text that tells the sender, if one does.
+    fn event_failed(event: &str, error: &ErrorObject) -> Option<String>;
+}
+
+/// What more a [`Dispatcher`] must know of it.
+pub(crate) trait Sender: Peer {
+    /// Whether it may learn that there is this method: it is one that it may call.
+    fn may_see(&self, method: &MethodMeta) -> bool;
 
     /// Says why it may not send so many messages, of so many bytes together, now, if it may not.
     fn may_send(&self, messages: usize, bytes: usize) -> Result<(), ErrorObject>;
 
     /// Gives a response to the call that waits for it; says whether one does.
     fn settle(&self, response: Response<'_>) -> bool;
-
-    /// An event came to nothing whose sender asked for no answer: the text that tells the sender, if one does.
-    fn event_failed(event: &str, error: &ErrorObject) -> Option<String>;
 }
 
 /// Runs messages against a table of methods.
@@ -143,7 +144,7 @@ pub(crate) struct PendingCall {
 
 impl Dispatcher {
     /// Takes one text of a peer.
-    pub(crate) fn dispatch<P: Peer + 'static>(&self, text: &str, peer: &Arc<P>) -> Reply {
+    pub(crate) fn dispatch<P: Sender + 'static>(&self, text: &str, peer: &Arc<P>) -> Reply {
         match parse_within(text, &self.limits) {
             Incoming::Single(message) => {
                 let arrival =
@@ -159,7 +160,7 @@ impl Dispatcher {
         }
     }
 
-    fn message<P: Peer + 'static>(
+    fn message<P: Sender + 'static>(
         &self,
         message: Result<Message<'_>, Invalid>,
         peer: &Arc<P>,
@@ -184,7 +185,7 @@ impl Dispatcher {
     }
 
     /// The answer to a request that is not even looked up.
-    fn refuse<P: Peer>(&self, request: &Request<'_>, error: &ErrorObject) -> Option<String> {
+    fn refuse<P: Sender>(&self, request: &Request<'_>, error: &ErrorObject) -> Option<String> {
         self.metrics.rate_limited();
         if request.id.is_none() && self.registry.is_event(&request.method) {
             return P::event_failed(&request.method, error);
@@ -192,7 +193,7 @@ impl Dispatcher {
         refusal(request.id.as_ref(), error)
     }
 
-    fn request<P: Peer + 'static>(&self, request: Request<'_>, peer: &Arc<P>, budget: &Budget) -> Entry {
+    fn request<P: Sender + 'static>(&self, request: Request<'_>, peer: &Arc<P>, budget: &Budget) -> Entry {
         match self.registry.find(&request.method) {
             Some(target) => begin(target, request, peer, self.call_timeout, budget, target.metrics()),
             None => {

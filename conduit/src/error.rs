@@ -105,13 +105,14 @@ impl Error {
         }))
     }
 
-    /// The error of a server or client that can't be built, and of everything that is wrong with it.
-    pub(crate) fn misfits(what: &str, faults: &[String]) -> Self {
+    /// The error of a server or client that can't be built, with everything that is wrong with it; none where nothing is.
+    pub(crate) fn unless_fit(what: &str, faults: &[String]) -> Result<()> {
         let message = match faults {
+            [] => return Ok(()),
             [fault] => format!("{what} can't be built: {fault}"),
             faults => format!("{what} can't be built:\n- {}", faults.join("\n- ")),
         };
-        Self::new(ErrorKind::Build, message)
+        Err(Self::new(ErrorKind::Build, message))
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

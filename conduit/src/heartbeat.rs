@@ -41,6 +41,16 @@ pub(crate) enum Attention {
     Elsewhere,
 }
 
+/// What is wrong with an interval and a timeout, if they don't go together.
+pub(crate) fn misfit(interval: Duration, timeout: Duration) -> Option<String> {
+    (interval >= timeout).then(|| {
+        format!(
+            "`heartbeat_interval` is {interval:?} and `heartbeat_timeout` is {timeout:?}: the timeout must be longer, or a \
+             ping could not be answered in time"
+        )
+    })
+}
+
 impl Heartbeat {
     pub(crate) fn new(interval: Duration, timeout: Duration, login: Option<Duration>) -> Self {
         let now = Instant::now();

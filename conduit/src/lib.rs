@@ -79,6 +79,7 @@ mod admission;
 mod asked;
 #[cfg(feature = "client")]
 pub mod blocking;
+mod bounds;
 #[cfg(feature = "server")]
 mod broadcast;
 #[cfg(feature = "server")]

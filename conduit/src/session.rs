@@ -20,7 +20,7 @@ use tracing::Instrument;
 use crate::{
     close::{Close, CloseCode},
     connection::{Connection, Debt},
-    dispatch::{Dispatcher, Peer, Reply},
+    dispatch::{Dispatcher, Reply, Sender},
     heartbeat::{Attention, Due, Heartbeat},
     metrics::Reported,
     outbox::{Message, Outbox, Text},

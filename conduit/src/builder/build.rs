@@ -61,9 +61,7 @@ impl ServerBuilder {
                 faults.extend(more);
                 Registry::default()
             });
-        if !faults.is_empty() {
-            return Err(Error::misfits("the server", &faults));
-        }
+        Error::unless_fit("the server", &faults)?;
         let discovery = Discovery::new(&config.name, &config.version, &registry, sent)?;
         let auth = decide(&mut config, login)?;
         let dispatcher = Dispatcher {

@@ -46,7 +46,7 @@ impl<F: Fn(u64, Option<Duration>) -> String> Write for F {}
 
 impl Exchange<'_> {
     /// Makes so many calls, with the text that `write` makes of the first of their ids, and of what the server is told of
-    /// the time that is left; no call is for notifications.
+    /// the time that is left. Without a call it ends when the message is in the queue: a notification, or several.
     ///
     /// # Cancel safety
     /// Dropping the future gives the calls up: the server is asked to cancel those that it may be working on.
@@ -103,16 +103,12 @@ impl Exchange<'_> {
             let message = format!("{what} was not answered within {timeout:?}; the call may have run");
             return Error::new(ErrorKind::Timeout, message).that_may_have_run();
         }
-        not_sent_in_time(self.link, what, timeout)
-    }
-}
-
-/// The error of a message that found no way out in its time.
-pub(super) fn not_sent_in_time(link: &Link, what: &str, timeout: Duration) -> Error {
-    let error = |why| Error::new(ErrorKind::Timeout, format!("{what} was not sent within {timeout:?}: {why}")).unsent();
-    match link.pending().lost() {
-        Some(ending) => ending.explain(error(format!("the connection is down: {ending}"))),
-        None => error("the connection takes no more at the moment".into()),
+        let error =
+            |why| Error::new(ErrorKind::Timeout, format!("{what} was not sent within {timeout:?}: {why}")).unsent();
+        match self.link.pending().lost() {
+            Some(ending) => ending.explain(error(format!("the connection is down: {ending}"))),
+            None => error("the connection takes no more at the moment".into()),
+        }
     }
 }
 

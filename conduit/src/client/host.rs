@@ -5,14 +5,8 @@ use std::{
     sync::Arc,
 };
 
-use super::{Client, pending::Failure};
-use crate::{
-    context::Lend,
-    dispatch::Peer,
-    in_flight::InFlight,
-    method::MethodMeta,
-    protocol::{ErrorObject, Response},
-};
+use super::Client;
+use crate::{context::Lend, dispatch::Peer, in_flight::InFlight, method::MethodMeta, protocol::ErrorObject};
 
 /// The client while one of the server's messages is handled. It lends itself, and the state that it was given.
 pub(super) struct Host(pub(super) Client);
@@ -36,16 +30,6 @@ impl Peer for Host {
     /// Whether it may run was asked when it was looked up.
     fn admit(&self, _: usize) -> Result<(), ErrorObject> {
         Ok(())
-    }
-
-    /// Nor is it held to a rate: what it floods is its own client.
-    fn may_send(&self, _: usize, _: usize) -> Result<(), ErrorObject> {
-        Ok(())
-    }
-
-    fn settle(&self, response: Response<'_>) -> bool {
-        let outcome = response.outcome.map(ToOwned::to_owned).map_err(Failure::Answered);
-        response.id.as_u64().is_some_and(|id| self.0.link.pending().settle(id, outcome))
     }
 
     /// The server learns nothing of it: what does not fit here is for the log of this program.

@@ -7,11 +7,78 @@ use std::sync::{
 
 use serde_json::value::RawValue;
 
+use super::Client;
 use crate::{
+    description::MethodDescription,
     error::{Error, Result},
     openrpc::OpenRpc,
+    pending_call::PendingCall,
     protocol::ErrorObject,
 };
+
+/// The method by which a service tells of itself: "service discovery" in the OpenRPC specification.
+const DISCOVER: &str = "rpc.discover";
+
+impl Client {
+    /// Asks for the methods that the server has, sorted by name.
+    pub fn listall(&self) -> PendingCall<Vec<MethodDescription>> {
+        self.call("listall", ()).idempotent()
+    }
+
+    /// Asks for the server's OpenRPC document, and holds every call, notification and event from then on against it.
+    ///
+    /// What the document refuses is not sent: the error is the one that the server would answer with, with the same
+    /// [faults](crate::Error::faults), and [`is_unsent`](crate::Error::is_unsent) tells it from the server's own. A name that there is
+    /// not is refused with the one that was probably meant. Clones of the client share the document; asking again
+    /// replaces it, and so does the client itself when it has reconnected: until it has the new one, calls go out
+    /// unchecked, as the server may have changed. [`Connect::discover`](crate::Connect::discover) asks while connecting, and [`Connect::trust_server`](crate::Connect::trust_server) leaves the checks to the
+    /// server.
+    ///
+    /// ```no_run
+    /// # use conduit::Client;
+    /// # use serde_json::json;
+    /// # async fn example(client: Client) -> conduit::Result<()> {
+    /// let document = client.discover().await?;
+    /// println!("{} {}", document.title(), document.version());
+    /// let error = client.call::<i64>("add", json!({"a": 2, "b": "three"})).await.unwrap_err();
+    /// assert!(error.is_unsent());
+    /// assert_eq!(error.faults()[0].path, "/b");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of a [call](PendingCall): `Rpc` with code -32601 where the server describes itself to nobody, `Decode` for
+    /// what is no OpenRPC document.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves what was known before.
+    pub async fn discover(&self) -> Result<OpenRpc> {
+        loop {
+            let connection = self.known.connection();
+            let document: OpenRpc = self.call(DISCOVER, ()).idempotent().await?;
+            self.known.learn(document.clone(), connection);
+            // Where the connection changed meanwhile, nobody knows whether the last server told it or this one.
+            if [0, connection].contains(&self.known.connection()) {
+                return Ok(document);
+            }
+        }
+    }
+
+    /// Asks again for what was asked for on an earlier connection, if it was.
+    pub(super) async fn discover_again(&self) {
+        if self.known.document().is_some()
+            && let Err(error) = self.discover().await
+        {
+            tracing::warn!(%error, "the server was not described anew: calls are sent unchecked");
+        }
+    }
+
+    /// The document of the last [`discover`](Self::discover), by this client or a clone of it.
+    #[must_use]
+    pub fn discovered(&self) -> Option<OpenRpc> {
+        self.known.document()
+    }
+}
 
 /// The document of the server, once it was asked for; clones of a client share it.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `connect.rs`, `credentials.rs`, `hooks.rs` | how to connect, as whom, and what to do then |
+//! | `connect.rs`, `settings.rs`, `credentials.rs`, `hooks.rs` | how to connect, with which times and limits, as whom, and what to do then |
 //! | `call.rs`, `batch.rs`, `exchange.rs` | one call and several, as futures, and how they are made |
 //! | `known.rs` | what the server told of itself, and what is not sent for that |
 //! | `pending.rs` | the calls that wait for their answers |
@@ -35,6 +35,7 @@ mod pending;
 pub(crate) mod raw;
 mod served;
 mod session;
+mod settings;
 mod stream;
 mod supervise;
 #[cfg(test)]
@@ -49,7 +50,6 @@ use std::{
 
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
 
 #[cfg(feature = "server")]
 pub(crate) use self::transport::{ByteStream, Pipe};
@@ -70,18 +70,11 @@ use self::{
 };
 use crate::{
     close::Disconnected,
-    description::MethodDescription,
-    error::Result,
     event_failed::EventFailed,
     events::{Event, EventNames},
-    openrpc::OpenRpc,
     params,
-    payload::event_params,
     pending_call::{Callee, Patience, PendingCall},
 };
-
-/// The method by which a service tells of itself: "service discovery" in the OpenRPC specification.
-const DISCOVER: &str = "rpc.discover";
 
 /// A client of a server, and its connection; a cheap handle.
 ///
@@ -148,82 +141,6 @@ impl Client {
     /// value or by reference: `json!({..})`, a struct, a tuple; `()` for none.
     pub fn call<T>(&self, method: &str, params: impl Serialize) -> PendingCall<T> {
         PendingCall::new(Callee::Server(self.clone()), method, &params, self.patience)
-    }
-
-    /// Sends a notification: a call that is not answered. Completes when it is in the hands of the writer, who writes it
-    /// to the next connection if this one is lost before it could.
-    ///
-    /// # Errors
-    /// `Encode` when `params` is neither an object, an array nor nothing; `Rpc` when the server would refuse them, to go
-    /// by what it [tells](Self::discover) of itself; `Closed` when the client has ended, or the connection is down and
-    /// too many [wait](Connect::max_waiting); `Timeout` when there was no connection within the client's
-    /// [timeout](Connect::timeout).
-    ///
-    /// # Cancel safety
-    /// Dropping the future before it completes sends nothing.
-    pub fn notify<P: Serialize>(&self, method: &str, params: P) -> impl Future<Output = Result<()>> + Send + use<P> {
-        let params = params::encode(method, &params);
-        let params = params.and_then(|params| self.known.check_call(method, params.as_deref()).map(|()| params));
-        self.send_params(method, params)
-    }
-
-    /// Sends an event to the server. Completes when it is in the hands of the writer, as [`notify`](Self::notify) does.
-    ///
-    /// A payload that is neither an object nor an array travels as the only item of an array. An event that the server
-    /// can't handle comes back to [`on_error`](Self::on_error). For an answer, an ack, [`call`](Self::call) it.
-    ///
-    /// # Errors
-    /// `Encode` when the payload can't be written as JSON; `Rpc` when the server would refuse it, to go by what it
-    /// [tells](Self::discover) of itself; `Closed` and `Timeout` as for [`notify`](Self::notify).
-    ///
-    /// # Cancel safety
-    /// Dropping the future before it completes sends nothing.
-    pub fn send<T: Serialize + ?Sized>(
-        &self,
-        event: &str,
-        payload: &T,
-    ) -> impl Future<Output = Result<()>> + Send + use<T> {
-        let params = event_params(event, payload);
-        let params = params.and_then(|params| self.known.check_event(event, params.as_deref()).map(|()| params));
-        self.send_params(event, params)
-    }
-
-    /// [Sends](Self::send) the event that the payload's type [names](Event).
-    ///
-    /// ```no_run
-    /// # use conduit::{Client, Event};
-    /// # use schemars::JsonSchema;
-    /// # use serde::{Deserialize, Serialize};
-    /// #[derive(Serialize, Deserialize, JsonSchema, Event)]
-    /// #[event("chat")]
-    /// struct Chat {
-    ///     text: String,
-    /// }
-    ///
-    /// # async fn example(client: Client) -> conduit::Result<()> {
-    /// client.send_event(&Chat { text: "hello".into() }).await?;
-    /// # Ok(()) }
-    /// ```
-    pub fn send_event<E: Event>(&self, event: &E) -> impl Future<Output = Result<()>> + Send + use<E> {
-        self.send(E::NAME, event)
-    }
-
-    fn send_params(
-        &self,
-        method: &str,
-        params: Result<Option<Box<RawValue>>>,
-    ) -> impl Future<Output = Result<()>> + Send + use<> {
-        let (client, method) = (self.clone(), method.to_owned());
-        async move {
-            let text = exchange::request(&method, params?.as_deref(), None, None);
-            let (what, link) = (format!("`{method}`"), &*client.link);
-            let place = tokio::time::timeout(client.patience.limit, link.place(client.ahead, false)).await;
-            let place = place.map_err(|_| exchange::not_sent_in_time(link, &what, client.patience.limit))?;
-            let place = place.map_err(|none| none.not_sent(&what))?;
-            let route = place.route();
-            link.send(text, route, place);
-            Ok(())
-        }
     }
 
     /// Handles an event of the server: `client.on("chat", |data: Chat| async move { .. })`.
@@ -316,65 +233,6 @@ impl Client {
     /// Starts a [`Batch`]: several calls in one message.
     pub fn batch(&self) -> Batch {
         Batch::new(self.clone())
-    }
-
-    /// Asks for the methods that the server has, sorted by name.
-    pub fn listall(&self) -> PendingCall<Vec<MethodDescription>> {
-        self.call("listall", ()).idempotent()
-    }
-
-    /// Asks for the server's OpenRPC document, and holds every call, notification and event from then on against it.
-    ///
-    /// What the document refuses is not sent: the error is the one that the server would answer with, with the same
-    /// [faults](crate::Error::faults), and [`is_unsent`](crate::Error::is_unsent) tells it from the server's own. A name that there is
-    /// not is refused with the one that was probably meant. Clones of the client share the document; asking again
-    /// replaces it, and so does the client itself when it has reconnected: until it has the new one, calls go out
-    /// unchecked, as the server may have changed. [`Connect::discover`] asks while connecting, and [`Connect::trust_server`] leaves the checks to the
-    /// server.
-    ///
-    /// ```no_run
-    /// # use conduit::Client;
-    /// # use serde_json::json;
-    /// # async fn example(client: Client) -> conduit::Result<()> {
-    /// let document = client.discover().await?;
-    /// println!("{} {}", document.title(), document.version());
-    /// let error = client.call::<i64>("add", json!({"a": 2, "b": "three"})).await.unwrap_err();
-    /// assert!(error.is_unsent());
-    /// assert_eq!(error.faults()[0].path, "/b");
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// Those of a [call](PendingCall): `Rpc` with code -32601 where the server describes itself to nobody, `Decode` for
-    /// what is no OpenRPC document.
-    ///
-    /// # Cancel safety
-    /// Dropping the future leaves what was known before.
-    pub async fn discover(&self) -> Result<OpenRpc> {
-        loop {
-            let connection = self.known.connection();
-            let document: OpenRpc = self.call(DISCOVER, ()).idempotent().await?;
-            self.known.learn(document.clone(), connection);
-            // Where the connection changed meanwhile, nobody knows whether the last server told it or this one.
-            if [0, connection].contains(&self.known.connection()) {
-                return Ok(document);
-            }
-        }
-    }
-
-    /// Asks again for what was asked for on an earlier connection, if it was.
-    async fn discover_again(&self) {
-        if self.known.document().is_some()
-            && let Err(error) = self.discover().await
-        {
-            tracing::warn!(%error, "the server was not described anew: calls are sent unchecked");
-        }
-    }
-
-    /// The document of the last [`discover`](Self::discover), by this client or a clone of it.
-    #[must_use]
-    pub fn discovered(&self) -> Option<OpenRpc> {
-        self.known.document()
     }
 
     /// The same connection, with another [timeout](Connect::timeout) of calls.

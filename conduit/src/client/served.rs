@@ -107,11 +107,18 @@ impl Offer {
         }
     }
 
-    /// Checks that everything fits together. Handlers of events go in front of those that are `given` as closures.
+    /// Checks that everything fits together, and adds what is wrong to the `faults` that are known. Handlers of events go in
+    /// front of those that are `given` as closures.
     ///
     /// # Errors
     /// Everything that is wrong, in one error.
-    pub(super) fn check(mut self, given: &mut Vec<Given>, version: Option<&str>) -> Result<Served> {
+    pub(super) fn check(
+        mut self,
+        given: &mut Vec<Given>,
+        version: Option<&str>,
+        faults: Vec<String>,
+    ) -> Result<Served> {
+        self.faults.extend(faults);
         self.methods.extend(methods![listall, discover, cancel]);
         let why_not = |wanted| why_not_lent(wanted, &self.states);
         let registry = Registry::new(self.methods, &[], why_not).unwrap_or_else(|more| {
@@ -125,9 +132,7 @@ impl Offer {
                 self.faults.push(format!("`{event}` is a method ({location}) and an event: rename one of them"));
             }
         }
-        if !self.faults.is_empty() {
-            return Err(Error::misfits("the client", &self.faults));
-        }
+        Error::unless_fit("the client", &self.faults)?;
         let handlers = registry.handlers().map(|(event, handler)| Given {
             events: vec![event.to_owned()],
             kind: Kind::Handler,

@@ -1,7 +1,6 @@
 //! What can't work among the settings of a server.
 
 use std::{
-    fmt::Debug,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     ops::RangeInclusive,
@@ -9,9 +8,10 @@ use std::{
 };
 
 use super::{MAX_DEPTH, Password, ServerConfig};
-
-/// The shortest time: the clock of a runtime counts milliseconds.
-const MIN_TIME: Duration = Duration::from_millis(1);
+use crate::{
+    bounds::{MIN_TIME, outside},
+    heartbeat,
+};
 
 /// The frames that a WebSocket is controlled with must fit into the lesser, and each thread has one buffer.
 const BUFFER: RangeInclusive<usize> = 512..=16 * 1024 * 1024;
@@ -151,26 +151,9 @@ impl ServerConfig {
         faults.extend(too_short("heartbeat_interval", &self.heartbeat_interval));
         let call_timeout = self.call_timeout.as_ref().and_then(|time| too_short("call_timeout", time));
         faults.extend(call_timeout.map(|fault| format!("{fault}; leave it out for no limit")));
-        if self.heartbeat_interval >= self.heartbeat_timeout {
-            faults.push(format!(
-                "`heartbeat_interval` is {:?} and `heartbeat_timeout` is {:?}: the timeout must be longer, or a ping \
-                 could not be answered in time",
-                self.heartbeat_interval, self.heartbeat_timeout
-            ));
-        }
+        faults.extend(heartbeat::misfit(self.heartbeat_interval, self.heartbeat_timeout));
         faults
     }
-}
-
-/// Says of a value that it is not in the range, if it is not.
-fn outside<T: PartialOrd + Debug>(key: &str, value: &T, range: &RangeInclusive<T>) -> Option<String> {
-    let (least, most) = (range.start(), range.end());
-    let wanted = match range.contains(value) {
-        true => return None,
-        false if value < least => format!("be at least {least:?}"),
-        false => format!("not be over {most:?}"),
-    };
-    Some(format!("`{key}` is {value:?}: it must {wanted}"))
 }
 
 fn login_header_fault(name: &str) -> Option<String> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Connection;
 use crate::{
-    dispatch::Peer,
+    dispatch::{Peer, Sender},
     event_failed::EventFailed,
     in_flight::InFlight,
     method::MethodMeta,
@@ -16,20 +16,8 @@ impl Peer for Connection {
         &self.0.in_flight
     }
 
-    fn may_send(&self, messages: usize, bytes: usize) -> Result<(), ErrorObject> {
-        self.0.rates.as_ref().map_or(Ok(()), |rates| rates.admit(messages, bytes))
-    }
-
-    fn settle(&self, response: Response<'_>) -> bool {
-        self.0.asked.settle(response)
-    }
-
     fn event_failed(event: &str, error: &ErrorObject) -> Option<String> {
         Some(EventFailed::text(event, error))
-    }
-
-    fn may_see(&self, method: &MethodMeta) -> bool {
-        self.is_let_in_to(method) && self.has_role_for(method)
     }
 
     fn may_call(&self, method: &MethodMeta, name: &str) -> Result<(), ErrorObject> {
@@ -50,6 +38,20 @@ impl Peer for Connection {
             return Err(ErrorObject::with_code(ErrorCode::Forbidden, message));
         }
         Ok(())
+    }
+}
+
+impl Sender for Connection {
+    fn may_see(&self, method: &MethodMeta) -> bool {
+        self.is_let_in_to(method) && self.has_role_for(method)
+    }
+
+    fn may_send(&self, messages: usize, bytes: usize) -> Result<(), ErrorObject> {
+        self.0.rates.as_ref().map_or(Ok(()), |rates| rates.admit(messages, bytes))
+    }
+
+    fn settle(&self, response: Response<'_>) -> bool {
+        self.0.asked.settle(response)
     }
 }
 

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{Connection, Message, route::Handler};
-use crate::{close::CloseCode, connection::Debt, dispatch::Peer, hook_result};
+use crate::{close::CloseCode, connection::Debt, dispatch::Sender, hook_result};
 
 /// How many bytes of messages wait for the handler before the peer is not read from. One message may go beyond it.
 const LIMIT: usize = 1024 * 1024;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use tokio_tungstenite::{
     accept_hdr_async,
     tungstenite::handshake::server::{Request, Response},
 };
 
-use super::{listen, respond};
+use super::{Peer, accepted, listen, respond};
 use crate::{
     Client,
     client::Connect,
@@ -91,4 +92,19 @@ async fn password_and_headers_travel_with_the_upgrade() {
 fn debug_shows_no_secret() {
     let connect = Client::connect("ws://a").password("hunter2").header("token", "hunter2");
     assert!(!format!("{connect:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn the_largest_settings_that_there_are_do_no_harm() {
+    let (listener, url) = listen().await;
+    let connect = Client::connect(url).timeout(Duration::MAX).connect_timeout(Duration::MAX);
+    let connect = connect.reconnect_delay(Duration::from_millis(1)..=Duration::MAX).max_attempts(u32::MAX);
+    let connect = connect.heartbeat_interval(Duration::MAX / 2).heartbeat_timeout(Duration::MAX);
+    let connect = connect.max_waiting(usize::MAX).max_message_size(usize::MAX).max_in_flight(usize::MAX);
+    let (client, peer) = accepted(connect, &listener).await;
+    drop(peer);
+    let (answer, ()) = tokio::join!(client.call::<u8>("a", ()).idempotent(), async {
+        Peer::accept(&listener).await.answer(json!(1)).await
+    });
+    assert_eq!(answer.unwrap(), 1);
 }

@@ -154,3 +154,27 @@ async fn what_waits_for_the_next_connection_is_not_held_against_the_document_of_
     });
     sent.unwrap();
 }
+
+#[tokio::test]
+async fn a_document_that_was_asked_for_over_two_connections_is_asked_for_again() {
+    let (listener, url) = listen().await;
+    let moment = Duration::from_millis(1);
+    let connect = Client::connect(url).reconnect_delay(moment..=moment);
+    let (client, mut peer) = tokio::join!(async { connect.await.unwrap() }, Peer::accept(&listener));
+    let told = |name: &str| json!({ "methods": [{ "name": name }] });
+    let (document, ()) = tokio::join!(client.discover(), async {
+        assert_eq!(peer.json().await["method"], "rpc.discover");
+        drop(peer);
+        peer = Peer::accept(&listener).await;
+        // Which server told this one is not known: it holds no call back, and is not what the caller gets.
+        peer.answer(told("old")).await;
+        let question = peer.json().await;
+        assert_eq!(question["method"], "rpc.discover");
+        client.notify("new", [1]).await.unwrap();
+        assert_eq!(peer.json().await["method"], "new");
+        peer.send(&json!({ "jsonrpc": "2.0", "result": told("new"), "id": question["id"] })).await;
+    });
+    assert!(document.unwrap().method("new").is_some());
+    assert!(client.discovered().unwrap().method("old").is_none());
+    assert!(client.call::<Value>("old", ()).await.unwrap_err().is_unsent());
+}
