@@ -24,6 +24,8 @@ pub(crate) struct Session {
     told: Result<Told, Untold>,
     /// Which server it is, with the token that was asked for.
     pub(crate) server: Server,
+    /// Whether a token may be asked for: none was given, and somebody is there.
+    may_ask: bool,
 }
 
 /// The document of a server.
@@ -76,13 +78,28 @@ impl Session {
         let mut server = server.clone();
         // A variable of the environment that is empty is none.
         server.connection.token.take_if(|token| token.is_empty());
-        let mut attempts = if server.connection.token.is_none() && output::is_interactive() { ATTEMPTS } else { 0 };
+        let may_ask = server.connection.token.is_none() && output::is_interactive();
+        Self::open_or_ask(server, login, settings, may_ask).await
+    }
+
+    /// Another one with the same server. A token that was asked for is asked for again where it is refused.
+    pub(crate) async fn open_again(&self, login: Login, settings: impl Fn(Connect) -> Connect) -> Result<Self> {
+        Self::open_or_ask(self.server.clone(), login, settings, self.may_ask).await
+    }
+
+    async fn open_or_ask(
+        mut server: Server,
+        login: Login,
+        settings: impl Fn(Connect) -> Connect,
+        may_ask: bool,
+    ) -> Result<Self> {
+        let mut attempts = if may_ask { ATTEMPTS } else { 0 };
         loop {
             let failure = match attempt(&server, &settings).await {
-                Ok(session) => return Ok(session),
+                Ok(session) => return Ok(Self { may_ask, ..session }),
                 Err(Refusal { failure, client: Some(client) }) if attempts == 0 && login == Login::Optional => {
                     drop(failure);
-                    return Ok(Self::unseen(client, &server, Untold::LoginMissing));
+                    return Ok(Self { may_ask, ..Self::unseen(client, &server, Untold::LoginMissing) });
                 }
                 Err(Refusal { failure, .. }) => failure,
             };
@@ -92,14 +109,16 @@ impl Session {
             if server.connection.token.is_some() {
                 failure.report(false);
             }
-            server.connection.token = Some(token::ask(server.url.as_str()).await?);
-            attempts -= 1;
+            let token = token::ask(server.url.as_str()).await?;
+            // Who has none goes without.
+            attempts = if token.is_empty() { 0 } else { attempts - 1 };
+            server.connection.token = Some(token).filter(|token| !token.is_empty());
         }
     }
 
     /// A session with a server that told nothing of itself.
     fn unseen(client: Client, server: &Server, why: Untold) -> Self {
-        Self { client, api: Api::unknown(), told: Err(why), server: server.clone() }
+        Self { client, api: Api::unknown(), told: Err(why), server: server.clone(), may_ask: false }
     }
 
     /// The server's document, as it came to the last digit; fails where it told none.
@@ -206,7 +225,7 @@ async fn attempt(server: &Server, settings: impl Fn(Connect) -> Connect) -> Resu
     match client.call(DISCOVER, ()).await {
         Ok(text) => {
             let (api, told) = read(text);
-            Ok(Session { client, api, told, server: server.clone() })
+            Ok(Session { client, api, told, server: server.clone(), may_ask: false })
         }
         Err(error) if error.kind() == ErrorKind::Timeout => {
             let message = format!("{} did not answer `{DISCOVER}` in time", server.url);

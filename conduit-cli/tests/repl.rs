@@ -261,6 +261,25 @@ async fn who_can_not_come_back_is_told_why() {
     assert!(screen.contains("the token is wrong"), "{screen}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_was_asked_for_is_asked_for_again_when_it_is_refused() {
+    let (server, history) = (start(builder().password("secret")).await, History::new("asked-again"));
+    let (port, address) = (server.port(), server.address().to_string());
+    let mut terminal = Terminal::start(&["repl", &address, "--history", &history.file()]);
+    terminal.sees("token for");
+    terminal.types(&format!("secret{ENTER}"));
+    ready(&terminal, 1);
+    server.stop().await.expect("stopped");
+    let _next = start(builder().port(port).password("another")).await;
+    terminal.sees("; the next line connects again");
+    ready(&terminal, 1);
+    terminal.types(&format!("ping{ENTER}"));
+    terminal.waits("second question", |screen| screen.matches("token for").count() == 2);
+    terminal.types(&format!("another{ENTER}"));
+    terminal.sees("\"pong\"");
+    leave(terminal, 2);
+}
+
 #[tokio::test]
 async fn lines_from_a_pipe_run_up_to_the_first_that_fails() {
     let server = serve().await;

@@ -55,6 +55,20 @@ async fn a_token_is_asked_for_and_never_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_token_can_call_what_is_public() {
+    let server = start(builder().password("secret")).await;
+    let url = server.address().to_string();
+    for (method, exit, said) in [("ping", 0, "\"pong\""), ("hang", 4, "give the token with --token")] {
+        let mut terminal = Terminal::start(&["call", &url, method]);
+        terminal.sees("token for");
+        terminal.types(ENTER);
+        let (code, screen) = terminal.end();
+        assert_eq!(code, exit, "{screen}");
+        assert!(screen.contains(said), "{screen}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_asked_for_a_token_that_is_given_or_not_wanted() {
     let server = start(builder().password("secret")).await;
     let url = server.address().to_string();

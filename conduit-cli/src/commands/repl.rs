@@ -20,7 +20,7 @@ use self::{
 };
 use super::{describe, list, send};
 use crate::{
-    args::{Repl, Server},
+    args::Repl,
     arguments::Arguments,
     exit::Exit,
     failure::{Failure, Result},
@@ -32,7 +32,8 @@ use crate::{
 
 pub(crate) async fn run(args: Repl, output: Output, mut interrupts: Interrupts) -> Result {
     let (feed, inbox) = news::inbox();
-    let session = interrupts.guard(connect(&args.server, &feed)).await?;
+    let open = Session::open_with(&args.server, Login::Needed, settings(&feed));
+    let session = interrupts.guard(open).await?;
     let hearing = Hearing::default();
     hearing.follow(&session.client, &feed);
     let shell = Shell { session, feed, hearing, output, interrupts };
@@ -42,10 +43,10 @@ pub(crate) async fn run(args: Repl, output: Output, mut interrupts: Interrupts) 
     }
 }
 
-async fn connect(server: &Server, feed: &Feed) -> Result<Session> {
+/// What a shell asks of its connections.
+fn settings(feed: &Feed) -> impl Fn(Connect) -> Connect {
     // Somebody who waits for an answer wants to know at once that there is no connection.
-    let settings = |connect: Connect| feed.reconnecting(feed.events(connect, &[])).max_waiting(0);
-    Session::open_with(server, Login::Needed, settings).await
+    |connect| feed.reconnecting(feed.events(connect, &[])).max_waiting(0)
 }
 
 /// A connection, and what is listened to on it.
@@ -180,7 +181,7 @@ fn in_shell(failure: Failure, name: &str) -> Failure {
 /// Makes the connection anew that ended for good, and learns what a server can do that may be another one.
 async fn ensure_connected(session: &mut Session, feed: &Feed, hearing: &Hearing, output: Output) -> Result {
     if session.client.is_closed() {
-        *session = connect(&session.server, feed).await?;
+        *session = session.open_again(Login::Needed, settings(feed)).await?;
         hearing.follow(&session.client, feed);
         output.inform("connected again");
     } else if hearing.take_is_back() {
