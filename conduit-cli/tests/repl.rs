@@ -133,7 +133,8 @@ async fn commands_show_what_there_is() {
     terminal.sees("Add two numbers.");
     ready(&terminal, 3);
     terminal.types(&format!(":describe add{ENTER}"));
-    terminal.sees("\"method\":\"add\"");
+    let screen = terminal.sees("\"method\":\"add\"");
+    assert!(screen.contains("Example\n  add a=1 b=1\n"), "{screen}");
     ready(&terminal, 4);
     terminal.types(&format!(":send chat text='hello there'{ENTER}"));
     terminal.waits("ack", |screen| last_lines(screen, 2)[0] == "1");

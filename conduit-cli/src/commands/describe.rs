@@ -26,7 +26,7 @@ pub(crate) async fn run(args: Describe, output: Output) -> Result {
     let entry = session.api.entry(&args.name)?;
     match output.json {
         true => output.json(&json(entry, &session.api))?,
-        false => output::text(&text(entry, &session.api, &session.server.url))?,
+        false => output::text(&text(entry, &session.api, Prompt::Shell(&session.server.url)))?,
     }
     session.close().await;
     Ok(())
@@ -64,16 +64,48 @@ pub(crate) fn sent_json(event: &EventDescription) -> Value {
     json!({ "name": name, "description": description, "payload": payload, "deprecated": deprecated })
 }
 
-/// A method or event for people.
-pub(crate) fn text(entry: Entry<'_>, api: &Api, address: &Address) -> String {
-    match entry {
-        Entry::Method(method) => method_text(method, address),
-        Entry::Event(event) => event_text(event, api.sent_event(&event.name), address),
-        Entry::Sent(event) => sent_text(event, address),
+/// Where examples are typed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Prompt<'a> {
+    /// That of the system's shell, with the server to name.
+    Shell(&'a Address),
+    /// That of `conduit repl`.
+    Repl,
+}
+
+impl Prompt<'_> {
+    fn call(self) -> String {
+        match self {
+            Self::Shell(address) => format!("conduit call {address} "),
+            Self::Repl => String::new(),
+        }
+    }
+
+    fn send(self) -> String {
+        match self {
+            Self::Shell(address) => format!("conduit send {address} "),
+            Self::Repl => ":send ".into(),
+        }
+    }
+
+    fn listen(self, event: &str) -> String {
+        match self {
+            Self::Shell(address) => format!("conduit listen {address} {event} --json"),
+            Self::Repl => format!(":listen {event}"),
+        }
     }
 }
 
-fn method_text(method: &MethodDescription, address: &Address) -> String {
+/// A method or event for people.
+pub(crate) fn text(entry: Entry<'_>, api: &Api, prompt: Prompt<'_>) -> String {
+    match entry {
+        Entry::Method(method) => method_text(method, prompt),
+        Entry::Event(event) => event_text(event, api.sent_event(&event.name), prompt),
+        Entry::Sent(event) => sent_text(event, prompt),
+    }
+}
+
+fn method_text(method: &MethodDescription, prompt: Prompt<'_>) -> String {
     let timeout = method.timeout.map(|seconds| format!("is given up after {seconds} s"));
     let marks = [
         method.public.then_some("can be called before login"),
@@ -88,12 +120,12 @@ fn method_text(method: &MethodDescription, address: &Address) -> String {
         section("Arguments", &members(method.arguments())),
         section("Result", &result(method.result_text(), &method.result)),
         section("Errors", &errors(method)),
-        section("Example", &method_example(method, address)),
+        section("Example", &method_example(method, prompt)),
     ];
     joined(&parts)
 }
 
-fn event_text(event: &EventDescription, sent: Option<&EventDescription>, address: &Address) -> String {
+fn event_text(event: &EventDescription, sent: Option<&EventDescription>, prompt: Prompt<'_>) -> String {
     let marks = [
         Some(if sent.is_some() { "handled and sent by the server" } else { "handled by the server" }),
         event.public.then_some("can be sent before login"),
@@ -109,19 +141,19 @@ fn event_text(event: &EventDescription, sent: Option<&EventDescription>, address
         section("Payload", &payload(event)),
         section("Ack", &result(event.ack_text(), &event.ack)),
         section("Payload that the server sends", &sent.map(payload).unwrap_or_default()),
-        section("Example", &format!("conduit send {address} {} {example}", quoted(&event.name))),
+        section("Example", &format!("{}{} {example}", prompt.send(), quoted(&event.name))),
     ];
     joined(&parts)
 }
 
-fn sent_text(event: &EventDescription, address: &Address) -> String {
+fn sent_text(event: &EventDescription, prompt: Prompt<'_>) -> String {
     let line = json!({ "event": event.name, "data": event.example() });
     let parts = [
         format!("event {}", signature(&event.name, &event_signature(event))),
         event.description.trim().to_owned(),
         marks_text(&[Some("sent by the server"), event.deprecated.then_some("deprecated")], &[]),
         section("Payload", &payload(event)),
-        section("Example", &format!("conduit listen {address} {} --json\n{line}", quoted(&event.name))),
+        section("Example", &format!("{}\n{line}", prompt.listen(&quoted(&event.name)))),
     ];
     joined(&parts)
 }
@@ -217,11 +249,11 @@ fn errors(method: &MethodDescription) -> String {
 }
 
 /// The example as a command, and as what goes over the wire.
-fn method_example(method: &MethodDescription, address: &Address) -> String {
+fn method_example(method: &MethodDescription, prompt: Prompt<'_>) -> String {
     let example = method.example();
     let arguments = example.as_object().cloned().unwrap_or_else(Map::new);
     let words: Vec<_> = arguments.iter().map(|(name, value)| format!(" {}", argument(name, value))).collect();
-    let command = format!("conduit call {address} {}{}", quoted(&method.name), words.concat());
+    let command = format!("{}{}{}", prompt.call(), quoted(&method.name), words.concat());
     let mut request = json!({ "jsonrpc": "2.0", "id": 1, "method": method.name });
     if !arguments.is_empty() {
         request["params"] = example;

@@ -142,7 +142,7 @@ async fn run_line(
         Command::List => output::text(&list::text(api))?,
         Command::Describe(name) => {
             let entry = api.entry(&name).map_err(|failure| in_shell(failure, &name))?;
-            output::text(&describe::text(entry, api, &session.server.url))?;
+            output::text(&describe::text(entry, api, describe::Prompt::Repl))?;
         }
         Command::Listen(events) => {
             events.iter().filter_map(|event| api.doubt(event)).for_each(|doubt| output.warn(doubt));

@@ -6,7 +6,7 @@ use crate::failure::{Failure, Result};
 
 /// The words of a line.
 ///
-/// `name='a b'` and `name="a b"` hold spaces, and `name:=[1, 2]`, `{"a": 1}` and `[1, 2]` are JSON up to its end.
+/// `name='a b'`, `'name=a b'` and `name="a b"` hold spaces, and `name:=[1, 2]`, `{"a": 1}` and `[1, 2]` are JSON up to its end.
 pub(super) fn split(line: &str) -> Result<Vec<String>> {
     let mut words = Vec::new();
     let mut rest = line.trim();
@@ -21,6 +21,9 @@ pub(super) fn split(line: &str) -> Result<Vec<String>> {
 fn next(line: &str) -> Result<(String, &str)> {
     if line.starts_with(['{', '[', '"']) {
         return Ok(json(line));
+    }
+    if line.starts_with('\'') {
+        return text(line);
     }
     let plain = line.find(char::is_whitespace).unwrap_or(line.len());
     match line[..plain].find('=') {
@@ -70,7 +73,7 @@ mod tests {
 
     #[test]
     fn json_keeps_its_quotes_and_others_go() {
-        let cases: [(&str, &[&str]); 9] = [
+        let cases: [(&str, &[&str]); 10] = [
             ("a=1  b=2", &["a=1", "b=2"]),
             ("text='a b' n=1", &["text=a b", "n=1"]),
             (r#"text="a \"b\" \\" n=1"#, &[r#"text=a "b" \"#, "n=1"]),
@@ -80,6 +83,7 @@ mod tests {
             ("a:=[1, b=2", &["a:=[1, b=2"]),
             ("a:=@file.json b=@x", &["a:=@file.json", "b=@x"]),
             ("it's", &["it's"]),
+            (r#"'text=a b' '{"a": 1}'"#, &["text=a b", r#"{"a": 1}"#]),
         ];
         for (line, words) in cases {
             assert_eq!(split(line).expect("words"), words, "{line}");
