@@ -230,7 +230,7 @@ async fn a_version_that_is_none_is_an_error_on_either_side() {
         assert!(error.to_string().starts_with(setting), "{error}");
     }
     let error = builder(methods![]).open().version("1.0\n").build().expect_err("no header holds it");
-    assert!(error.to_string().contains("`version` is"), "{error}");
+    assert!(error.to_string().contains("`version` is `1.0\\n`: wanted is visible ASCII"), "{error}");
 }
 
 #[tokio::test]

@@ -209,6 +209,31 @@ async fn a_handler_stays_when_its_subscription_is_dropped_and_goes_when_it_is_re
 }
 
 #[tokio::test]
+async fn a_handler_takes_the_payload_the_name_and_the_client_or_none_of_them() {
+    let server = start(server()).await;
+    let client = connect(&server)
+        .on("nothing", || async { "nothing" })
+        .on("payload", |n: u8| async move { n })
+        .on("name", |event: String, n: u8| async move { (event, n) })
+        .on("client", |client: Client| async move { client.is_connected() })
+        .on("client_payload", |client: Client, n: u8| async move { (client.is_connected(), n) })
+        .on("all", |client: Client, event: String, n: u8| async move { (client.is_connected(), event, n) })
+        .await
+        .expect("connected");
+    for (event, ack) in [
+        ("nothing", json!("nothing")),
+        ("payload", json!(7)),
+        ("name", json!(["name", 7])),
+        ("client", json!(true)),
+        ("client_payload", json!([true, 7])),
+        ("all", json!([true, "all", 7])),
+    ] {
+        let answer = ask::call(&client, event.into(), json!([7])).await.expect("answered");
+        assert_eq!(answer, json!({ "ack": ack }), "{event}");
+    }
+}
+
+#[tokio::test]
 async fn handlers_may_call_the_server() {
     let server = start(server()).await;
     let (sums, mut results) = mpsc::unbounded_channel();

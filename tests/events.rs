@@ -144,6 +144,32 @@ async fn all_handlers_of_an_event_run_in_order_and_the_first_ack_counts() {
 }
 
 #[tokio::test]
+async fn a_handler_takes_the_payload_the_name_and_the_connection_or_none_of_them() {
+    let server = builder(methods![])
+        .open()
+        .on("nothing", || async { "nothing" })
+        .on("payload", |n: u8| async move { n })
+        .on("name", |event: String, n: u8| async move { (event, n) })
+        .on("client", |client: Connection| async move { client.is_logged_in() })
+        .on("client_payload", |client: Connection, n: u8| async move { (client.is_logged_in(), n) })
+        .on("all", |client: Connection, event: String, n: u8| async move { (client.is_logged_in(), event, n) });
+    let server = start(server).await;
+    let mut peer = Peer::connect(&server).await;
+    for (event, ack) in [
+        ("nothing", json!("nothing")),
+        ("payload", json!(7)),
+        ("name", json!(["name", 7])),
+        ("client", json!(true)),
+        ("client_payload", json!([true, 7])),
+        ("all", json!([true, "all", 7])),
+    ] {
+        assert_eq!(peer.result(event, json!([7])).await, ack);
+        let takes_anything = ["nothing", "client"].contains(&event);
+        assert_eq!(peer.call(event, json!(["seven"])).await.get("error").is_none(), takes_anything, "{event}");
+    }
+}
+
+#[tokio::test]
 async fn the_fallback_sees_the_name_and_the_payload_of_what_nothing_else_handles() {
     let server = start(
         builder(methods![])

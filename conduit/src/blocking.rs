@@ -41,11 +41,12 @@ use tokio::{
 
 use crate::{
     caller::Caller,
-    client::{Batch, ClientHandler, Connect, Subscription},
+    client::{Batch, Connect, Subscription},
     close::Disconnected,
     description::MethodDescription,
     error::{Error, ErrorKind, Result},
     event_failed::EventFailed,
+    event_handler::EventHandler,
     events::{Event, EventNames},
     method::MethodMeta,
     openrpc::OpenRpc,
@@ -122,7 +123,11 @@ impl Client {
     /// # Panics
     /// When the schema of the payload is none.
     #[track_caller]
-    pub fn on<P: 'static, H: ClientHandler<P>>(&self, events: impl EventNames, handler: H) -> Subscription {
+    pub fn on<P: 'static, H: EventHandler<crate::Client, P>>(
+        &self,
+        events: impl EventNames,
+        handler: H,
+    ) -> Subscription {
         self.inner.on(events, handler)
     }
 
@@ -131,7 +136,11 @@ impl Client {
     /// # Panics
     /// When the schema of the payload is none.
     #[track_caller]
-    pub fn once<P: 'static, H: ClientHandler<P>>(&self, events: impl EventNames, handler: H) -> Subscription {
+    pub fn once<P: 'static, H: EventHandler<crate::Client, P>>(
+        &self,
+        events: impl EventNames,
+        handler: H,
+    ) -> Subscription {
         self.inner.once(events, handler)
     }
 
@@ -140,13 +149,16 @@ impl Client {
     /// # Panics
     /// When the schema of the payload is none.
     #[track_caller]
-    pub fn on_event<P: 'static, H: ClientHandler<P, Payload: Event>>(&self, handler: H) -> Subscription {
+    pub fn on_event<P: 'static, H: EventHandler<crate::Client, P, Payload: Event>>(&self, handler: H) -> Subscription {
         self.inner.on_event(handler)
     }
 
     /// Learns of events that the server could not handle, as [`Client::on_error`](crate::Client::on_error) does.
     #[track_caller]
-    pub fn on_error<P: 'static, H: ClientHandler<P, Payload = EventFailed>>(&self, handler: H) -> Subscription {
+    pub fn on_error<P: 'static, H: EventHandler<crate::Client, P, Payload = EventFailed>>(
+        &self,
+        handler: H,
+    ) -> Subscription {
         self.inner.on_error(handler)
     }
 

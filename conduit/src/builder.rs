@@ -8,6 +8,7 @@ mod settings;
 use std::{
     any::{TypeId, type_name},
     fmt::Display,
+    panic::Location as Caller,
     sync::Arc,
 };
 
@@ -16,6 +17,7 @@ use futures_util::FutureExt;
 use self::{build::is_always_there, sends::Sends};
 use crate::{
     config::{Password, ServerConfig},
+    connection::Connection,
     context::State,
     event_handler::{self, EventHandler},
     events::{Event, EventNames},
@@ -24,8 +26,9 @@ use crate::{
     identity::{Credentials, Identity},
     lifecycle::Hooks,
     login::LoginHook,
-    method::{MethodDescriptor, Service},
+    method::{Location, MethodDescriptor, MethodMeta, Service},
     raw::{self, Route},
+    rpc_error::RpcError,
     server::{Server, States},
 };
 
@@ -182,13 +185,14 @@ impl ServerBuilder {
 
     /// Handles an event of clients: `.on("chat", |client: Connection, data: Chat| async move { .. })`.
     ///
+    /// [`EventHandler`] says what else a handler may take, and what it may return.
     /// The name may be several (`["a", "b"]`), or `"*"` for every event that nothing else handles. Several handlers
     /// of an event all run, in the order in which they were given, and before those with `#[on]` that are
     /// linked into the program; the first value that is not null is the ack of an event that was sent as a request.
     #[track_caller]
-    pub fn on<P: 'static, H: EventHandler<P>>(mut self, events: impl EventNames, handler: H) -> Self {
-        let caller = std::panic::Location::caller();
-        let descriptor = event_handler::descriptor(events, handler, caller);
+    pub fn on<P: 'static, H: EventHandler<Connection, P>>(mut self, events: impl EventNames, handler: H) -> Self {
+        let caller = Caller::caller();
+        let descriptor = descriptor(events, handler, caller);
         if descriptor.meta.events.is_empty() {
             self.faults.push(format!(
                 "a handler is given for no event ({}:{}): name one at least",
@@ -224,10 +228,10 @@ impl ServerBuilder {
     pub fn on_event<P, H>(mut self, handler: H) -> Self
     where
         P: 'static,
-        H: EventHandler<P, Payload: Event>,
+        H: EventHandler<Connection, P, Payload: Event>,
     {
-        let caller = std::panic::Location::caller();
-        self.methods.push(event_handler::descriptor(H::Payload::NAME, handler, caller));
+        let caller = Caller::caller();
+        self.methods.push(descriptor(H::Payload::NAME, handler, caller));
         self
     }
 
@@ -344,4 +348,22 @@ impl std::fmt::Debug for ServerBuilder {
             .field("methods", &self.methods)
             .finish_non_exhaustive()
     }
+}
+
+/// A closure as a handler in the table of methods.
+fn descriptor<P: 'static, H: EventHandler<Connection, P>>(
+    names: impl EventNames,
+    handler: H,
+    caller: &Caller<'static>,
+) -> MethodDescriptor {
+    let handler = Arc::new(handler);
+    // The table holds what the macros make at compile time. A handler is given once in a program's life, so
+    // what it leaves behind is bounded by the program's text.
+    let events: Vec<&'static str> = names.names().into_iter().map(|name| &*name.leak()).collect();
+    let name = events.first().copied().unwrap_or_default();
+    let location = Location { file: caller.file(), line: caller.line() };
+    let meta = Box::leak(Box::new(MethodMeta { events: events.leak(), location, ..MethodMeta::new(name) }));
+    MethodDescriptor::of_closure::<H::Payload, H::Value>(meta, H::Error::describe, move |arguments, params, call| {
+        event_handler::start(&handler, arguments, params, call)
+    })
 }

@@ -106,7 +106,7 @@ mod discovery;
 mod dispatch;
 mod error;
 mod event_failed;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "client", feature = "server"))]
 mod event_handler;
 mod events;
 mod handshake;
@@ -170,7 +170,7 @@ pub use broadcast::Broadcast;
 pub use builder::ServerBuilder;
 pub use caller::Caller;
 #[cfg(feature = "client")]
-pub use client::{Answers, Batch, Client, ClientHandler, Connect, Entry, Events, Subscription, Token};
+pub use client::{Answers, Batch, Client, Connect, Entry, Events, Subscription, Token};
 pub use close::{CloseCode, Disconnected};
 #[cfg(feature = "server")]
 pub use identity::{Credentials, Identity};
@@ -402,7 +402,7 @@ pub use context::{Call, State};
 pub use description::{ArgumentDescription, EventDescription, MethodDescription};
 pub use error::{Error, ErrorKind, Result, VersionMismatch};
 pub use event_failed::EventFailed;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "client", feature = "server"))]
 pub use event_handler::EventHandler;
 pub use events::{Ack, Event, EventNames};
 #[cfg(feature = "server")]

@@ -207,6 +207,24 @@ impl MethodDescriptor {
         }
     }
 
+    /// Of a closure that takes payloads of type `T` and answers with an `R`.
+    #[cfg(any(feature = "client", feature = "server"))]
+    pub(crate) fn of_closure<T: JsonSchema, R: JsonSchema>(
+        meta: &'static MethodMeta,
+        errors: fn() -> Vec<ErrorDescription>,
+        start: impl Fn(&Arguments, Option<&str>, Call) -> Result<Running, ErrorObject> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            meta,
+            type_id: None,
+            params: schema::of_payload::<T>,
+            output: schema::of_output::<R>,
+            output_name: type_name::<R>,
+            errors,
+            start: Start::Closure(Arc::new(start)),
+        }
+    }
+
     /// Name, description and options.
     #[must_use]
     pub fn meta(&self) -> &'static MethodMeta {

@@ -3,7 +3,7 @@
 use std::{fmt, future::IntoFuture, path::PathBuf, pin::Pin};
 
 use super::{
-    Client, ClientHandler,
+    Client,
     credentials::{Credentials, Token},
     dial::{self, Dialer, parse_version},
     handler,
@@ -19,6 +19,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     event_failed::EventFailed,
+    event_handler::EventHandler,
     events::{Event, EventNames},
     handshake::VERSION_HEADER,
 };
@@ -186,7 +187,7 @@ impl Connect {
     /// # Panics
     /// When the schema of `T` is none.
     #[track_caller]
-    pub fn on<P: 'static, H: ClientHandler<P>>(mut self, events: impl EventNames, handler: H) -> Self {
+    pub fn on<P: 'static, H: EventHandler<Client, P>>(mut self, events: impl EventNames, handler: H) -> Self {
         let handler = handler::registered(handler);
         self.handlers.push(Given { events: events.names(), kind: Kind::Handler, handler });
         self
@@ -197,7 +198,7 @@ impl Connect {
     /// # Panics
     /// When the schema of `T` is none.
     #[track_caller]
-    pub fn once<P: 'static, H: ClientHandler<P>>(mut self, events: impl EventNames, handler: H) -> Self {
+    pub fn once<P: 'static, H: EventHandler<Client, P>>(mut self, events: impl EventNames, handler: H) -> Self {
         let handler = handler::registered(handler);
         self.handlers.push(Given { events: events.names(), kind: Kind::Once, handler });
         self
@@ -210,7 +211,7 @@ impl Connect {
     #[track_caller]
     pub fn on_event<P: 'static, H>(self, handler: H) -> Self
     where
-        H: ClientHandler<P, Payload: Event>,
+        H: EventHandler<Client, P, Payload: Event>,
     {
         self.on(H::Payload::NAME, handler)
     }
@@ -219,7 +220,7 @@ impl Connect {
     #[track_caller]
     pub fn on_error<P: 'static, H>(self, handler: H) -> Self
     where
-        H: ClientHandler<P, Payload = EventFailed>,
+        H: EventHandler<Client, P, Payload = EventFailed>,
     {
         self.on_event(handler)
     }

@@ -57,7 +57,6 @@ pub use self::{
     batch::{Answers, Batch, Entry},
     connect::Connect,
     credentials::Token,
-    handler::ClientHandler,
     handlers::Subscription,
     stream::Events,
 };
@@ -71,6 +70,7 @@ use self::{
 use crate::{
     close::Disconnected,
     event_failed::EventFailed,
+    event_handler::EventHandler,
     events::{Event, EventNames},
     params,
     pending_call::{Callee, Patience, PendingCall},
@@ -145,7 +145,7 @@ impl Client {
 
     /// Handles an event of the server: `client.on("chat", |data: Chat| async move { .. })`.
     ///
-    /// [`ClientHandler`] says what else a handler may take, and what it may return. The name may be several
+    /// [`EventHandler`] says what else a handler may take, and what it may return. The name may be several
     /// (`["a", "b"]`), or `"*"` for every event that nothing else handles, those apart whose names start with
     /// `rpc.`. Several handlers of an event all run, one after the other in the order in which they were given. Events
     /// that come before this is called are not seen; [`Connect::on`] sees all.
@@ -167,7 +167,7 @@ impl Client {
     /// When the schema of `T` is none, such as one with a pattern that is no regular expression, and when a name is
     /// empty or starts with `rpc.`, which JSON-RPC 2.0 keeps for itself.
     #[track_caller]
-    pub fn on<P: 'static, H: ClientHandler<P>>(&self, events: impl EventNames, handler: H) -> Subscription {
+    pub fn on<P: 'static, H: EventHandler<Self, P>>(&self, events: impl EventNames, handler: H) -> Subscription {
         let handler = handler::registered(handler);
         self.link.handlers().add(Given { events: handlers::checked(events), kind: Kind::Handler, handler })
     }
@@ -177,7 +177,7 @@ impl Client {
     /// # Panics
     /// As [`on`](Self::on).
     #[track_caller]
-    pub fn once<P: 'static, H: ClientHandler<P>>(&self, events: impl EventNames, handler: H) -> Subscription {
+    pub fn once<P: 'static, H: EventHandler<Self, P>>(&self, events: impl EventNames, handler: H) -> Subscription {
         let handler = handler::registered(handler);
         self.link.handlers().add(Given { events: handlers::checked(events), kind: Kind::Once, handler })
     }
@@ -189,7 +189,7 @@ impl Client {
     #[track_caller]
     pub fn on_event<P: 'static, H>(&self, handler: H) -> Subscription
     where
-        H: ClientHandler<P, Payload: Event>,
+        H: EventHandler<Self, P, Payload: Event>,
     {
         self.on(H::Payload::NAME, handler)
     }
@@ -202,7 +202,7 @@ impl Client {
     #[track_caller]
     pub fn on_error<P: 'static, H>(&self, handler: H) -> Subscription
     where
-        H: ClientHandler<P, Payload = EventFailed>,
+        H: EventHandler<Self, P, Payload = EventFailed>,
     {
         self.on_event(handler)
     }

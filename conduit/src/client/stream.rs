@@ -99,7 +99,7 @@ fn feed(feed: Feed) -> Arc<Registered> {
         feed.0.push(Event { name: call.method().into(), params: params.map(Box::from) });
         Ok(Box::pin(ready(Ok("null".into()))) as Running)
     };
-    entry::<NoPayload, ()>(Vec::new, Arc::new(start))
+    entry::<NoPayload, ()>(Vec::new, start)
 }
 
 /// The table's end of a stream. When it is dropped, nothing more comes.
