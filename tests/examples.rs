@@ -1,6 +1,7 @@
 //! The examples run, and do what the README says.
 
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     process::{Output, Stdio},
 };
@@ -232,6 +233,9 @@ async fn chat_tells_only_members_and_only_so_much() {
 
     let client = async |name: &str| conduit::Client::connect(&chat.url).password(name).await.expect("connected");
     let (ada, bob) = (client("ada").await, client("bob").await);
+    let document = ada.discover().await.expect("described");
+    let sent: Vec<&str> = document.sent_events().iter().map(|event| event.name.as_str()).collect();
+    assert_eq!(sent, ["joined", "left", "said"]);
     let call = async |client: &conduit::Client, method: &str, params: serde_json::Value| {
         client.call::<serde_json::Value>(method, params).await.map_err(|error| error.code().expect("an answer"))
     };
@@ -261,14 +265,15 @@ async fn chat_runs_alone() {
 }
 
 #[tokio::test]
-async fn dashboard_serves_its_page_and_sends_samples() {
+async fn dashboard_serves_its_page_and_sends_the_samples_that_it_declares() {
     let dashboard = Serving::start("dashboard", &["0"]).await;
-    let address = dashboard.url.strip_prefix("http://").expect("a URL").parse().expect("an address");
+    let address: SocketAddr = dashboard.url.strip_prefix("http://").expect("a URL").parse().expect("an address");
     let (status, page) = http(address, "GET", &[], "").await;
     assert_eq!(status, 200);
     assert!(page.contains("<title>Dashboard</title>"), "{page}");
 
     let (mut socket, _) = tokio_tungstenite::connect_async(format!("ws://{address}/rpc")).await.expect("connected");
+    let mut last = json!(null);
     for _ in 0..2 {
         let message = tokio::time::timeout(PATIENCE, socket.next()).await.expect("a sample in time");
         let message = message.expect("not the end").expect("a message").into_text().expect("a text");
@@ -278,7 +283,12 @@ async fn dashboard_serves_its_page_and_sends_samples() {
         assert!(sample["memory"].as_u64() <= sample["memory_total"].as_u64(), "{sample}");
         assert!(sample["memory"].as_u64() > Some(0) && sample["cpu"].is_number(), "{sample}");
         assert_eq!(sample["watchers"], 1);
+        last = sample.clone();
     }
+    let client = conduit::Client::connect(format!("ws://{address}/rpc")).discover().await.expect("connected");
+    let document = client.discovered().expect("known");
+    let declared = document.sent_event("sample").expect("declared");
+    assert!(jsonschema::is_valid(&declared.payload, &last), "{last}");
 }
 
 #[tokio::test]
