@@ -9,7 +9,7 @@ use tracing::{Instrument, Span};
 
 use crate::{
     capacity::Seat,
-    close::{Close, CloseCode, Disconnected},
+    close::{CloseCode, Disconnected},
     connection::{Connection, ConnectionId},
     dispatch::Reply,
     handshake::Handshake,
@@ -170,10 +170,9 @@ impl Server {
         self.0.hub.all().into_iter().chain(self.0.raw_hub.all())
     }
 
-    async fn run_disconnect_hooks(&self, connection: &Connection, close: Close) {
+    async fn run_disconnect_hooks(&self, connection: &Connection, end: Disconnected) {
         let _in_turn = connection.hooks().lock().await;
         if connection.leave_stage() {
-            let end = Disconnected { code: close.code, reason: close.reason.into_owned() };
             lifecycle::all("disconnect", &self.0.hooks.disconnect, &(connection.clone(), end), &self.0.metrics).await;
         }
     }

@@ -1,6 +1,6 @@
 //! Why connections are closed: the codes of the WebSocket close frame.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 #[cfg(feature = "client")]
 use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
@@ -121,7 +121,7 @@ impl fmt::Display for CloseCode {
     }
 }
 
-/// Why a connection ended.
+/// Why a connection ended, or is to end: the code and the reason of a close frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disconnected {
     /// The code of the close frame: the peer's, or the one it was sent; 1006 when the connection was lost without
@@ -131,28 +131,23 @@ pub struct Disconnected {
     pub reason: String,
 }
 
-/// A close frame: code and reason.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Close {
-    pub(crate) code: CloseCode,
-    /// At most 123 bytes, or the frame would be over the 125 of a control frame (RFC 6455, 5.5).
-    pub(crate) reason: Cow<'static, str>,
-}
-
-impl Close {
-    pub(crate) fn new(code: CloseCode, reason: impl Into<Cow<'static, str>>) -> Self {
+impl Disconnected {
+    /// To be sent: of the reason, as much as the 125 bytes of a control frame hold beside the code (RFC 6455, 5.5).
+    pub(crate) fn new(code: CloseCode, reason: impl Into<String>) -> Self {
         const LIMIT: usize = 123;
         let mut reason = reason.into();
-        if reason.len() > LIMIT {
-            let end = reason.floor_char_boundary(LIMIT);
-            reason = reason[..end].to_owned().into();
-        }
+        reason.truncate(reason.floor_char_boundary(LIMIT));
         Self { code, reason }
     }
 }
 
-impl fmt::Display for Close {
+/// As in ``code 4003, reason `the lobby is full` ``.
+impl fmt::Display for Disconnected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.code, self.reason)
+        match self.code {
+            CloseCode::NO_STATUS => f.write_str("no code")?,
+            code => write!(f, "code {code}")?,
+        }
+        if self.reason.is_empty() { Ok(()) } else { write!(f, ", reason `{}`", self.reason) }
     }
 }

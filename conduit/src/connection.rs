@@ -23,7 +23,7 @@ use self::{counters::Traffic, stage::Stage};
 use crate::{
     asked::Asked,
     capacity::Seat,
-    close::{Close, CloseCode},
+    close::{CloseCode, Disconnected},
     config::ServerConfig,
     context::Lend,
     events::Event,
@@ -229,7 +229,7 @@ impl Connection {
     /// calls in flight have a quarter of a second to end. Code 1000 is the normal end; the application's
     /// own codes lie from 4100 to 4999, and [`CloseCode`] says which can't be sent. Of the reason, the first 123 bytes are sent.
     pub fn disconnect(&self, code: impl Into<CloseCode>, reason: impl Into<String>) {
-        self.0.outbox.close(Close::new(code.into().to_send(), reason.into()));
+        self.0.outbox.close(Disconnected::new(code.into().to_send(), reason));
     }
 
     /// Keeps a value of the application's own with the connection, in place of the one before.

@@ -6,7 +6,7 @@ use std::{error::Error as StdError, fmt, sync::Arc};
 use serde::Deserialize;
 
 use crate::{
-    close::{Close, CloseCode},
+    close::{CloseCode, Disconnected},
     protocol::{ErrorCode, ErrorObject, Fault},
     rpc_error::RpcError,
 };
@@ -26,7 +26,7 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     object: Option<ErrorObject>,
-    close: Option<Close>,
+    close: Option<Disconnected>,
     is_unsent: bool,
     may_have_run: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -125,7 +125,7 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_close(mut self, close: Close) -> Self {
+    pub(crate) fn with_close(mut self, close: Disconnected) -> Self {
         self.0.close = Some(close);
         self
     }
@@ -220,7 +220,7 @@ impl Error {
     /// The reason that came with [`close_code`](Self::close_code); empty when none did.
     #[must_use]
     pub fn close_reason(&self) -> Option<&str> {
-        self.0.close.as_ref().map(|close| &*close.reason)
+        self.0.close.as_ref().map(|close| close.reason.as_str())
     }
 
     /// The versions, when one side is older than the other takes: the server than

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 
 use crate::{
-    close::{Close, CloseCode},
+    close::{CloseCode, Disconnected},
     config::SlowClients,
 };
 
@@ -97,7 +97,7 @@ struct Queue {
     /// Events that were dropped.
     dropped: u64,
     /// Sent after what is queued.
-    close: Option<Close>,
+    close: Option<Disconnected>,
     /// Whether that is because the peer reads too slowly.
     slow: bool,
     /// Whether the task that owns the socket will look into the queue again before it sleeps.
@@ -168,7 +168,7 @@ impl Outbox {
 
     /// Closes the connection once what is queued has been sent: what is queued until the connection's task sees to
     /// it, the answer of the very method that closes among it. The first reason given stays.
-    pub(crate) fn close(&self, close: Close) {
+    pub(crate) fn close(&self, close: Disconnected) {
         self.lock().close.get_or_insert(close);
         self.waker.wake();
     }
@@ -200,7 +200,7 @@ impl Outbox {
         drop(queue);
     }
 
-    pub(crate) fn closing(&self) -> Option<Close> {
+    pub(crate) fn closing(&self) -> Option<Disconnected> {
         self.lock().close.clone()
     }
 
@@ -326,7 +326,7 @@ impl Queue {
 
     fn close_slow(&mut self, reason: String) {
         if self.close.is_none() {
-            self.close = Some(Close::new(CloseCode::SLOW_CLIENT, reason));
+            self.close = Some(Disconnected::new(CloseCode::SLOW_CLIENT, reason));
             self.slow = true;
         }
     }
@@ -453,8 +453,8 @@ mod tests {
     #[test]
     fn the_first_reason_to_close_stays() {
         let outbox = Outbox::new(10, SlowClients::Disconnect);
-        outbox.close(Close::new(CloseCode::GOING_AWAY, "bye"));
-        outbox.close(Close::new(CloseCode::NORMAL, "again"));
+        outbox.close(Disconnected::new(CloseCode::GOING_AWAY, "bye"));
+        outbox.close(Disconnected::new(CloseCode::NORMAL, "again"));
         assert_eq!(outbox.closing().unwrap().code, CloseCode::GOING_AWAY);
     }
 }

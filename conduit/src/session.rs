@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
-    close::{Close, CloseCode},
+    close::{CloseCode, Disconnected},
     connection::{Connection, Debt},
     dispatch::{Dispatcher, Reply, Sender},
     heartbeat::{Attention, Due, Heartbeat},
@@ -34,7 +34,7 @@ pub(crate) enum Received<'a> {
     Text(&'a str),
     Binary(&'a [u8]),
     /// The peer closes; nothing comes behind it.
-    Close(Option<Close>),
+    Close(Option<Disconnected>),
     /// The answer to a ping.
     Pong,
 }
@@ -44,7 +44,7 @@ pub(crate) enum Received<'a> {
 pub(crate) enum Outgoing {
     Message(Message),
     Ping,
-    Close(Close),
+    Close(Disconnected),
 }
 
 /// A socket that can't go on: what happened, and the code that the peer should read, if it can still read.
@@ -184,7 +184,7 @@ pub(crate) async fn serve<S: Socket>(
     socket: Box<S>,
     handler: Handler,
     terms: Arc<Terms>,
-) -> Close {
+) -> Disconnected {
     let mut session = Session::new(connection, socket, handler, terms);
     let end = poll_fn(|cx| session.poll(cx)).await;
     // In a box of its own: an idle connection does not hold the memory that its end takes.
@@ -226,7 +226,7 @@ struct Session<S> {
 /// Why a session has stopped.
 enum End {
     /// The peer said goodbye.
-    Peer(Option<Close>),
+    Peer(Option<Disconnected>),
     /// The socket failed.
     Failed(SocketError),
     /// A close frame is in the outbox.
@@ -265,7 +265,7 @@ impl<S: Socket> Session<S> {
         if due == Due::Login {
             if !self.peer.is_logged_in() {
                 let reason = format!("no login within {:?}", self.terms.auth_timeout);
-                self.outbox().close(Close::new(CloseCode::LOGIN_TIMEOUT, reason));
+                self.outbox().close(Disconnected::new(CloseCode::LOGIN_TIMEOUT, reason));
             }
             return None;
         }
@@ -408,7 +408,7 @@ impl<S: Socket> Session<S> {
     }
 
     /// Ends what runs for the peer, and closes the socket.
-    async fn end(mut self, end: End) -> Close {
+    async fn end(mut self, end: End) -> Disconnected {
         if end.is_told() {
             wait_for_answers(&self.peer, &self.terms.kill).await;
         }
@@ -420,17 +420,17 @@ impl<S: Socket> Session<S> {
     }
 
     /// Closes the socket in order, within a bounded time.
-    async fn close_socket(&mut self, end: End) -> Close {
+    async fn close_socket(&mut self, end: End) -> Disconnected {
         let is_fault = matches!(end, End::Failed(_));
         let close = match end {
             End::Peer(close) => {
                 // The transport answers a close frame by itself; it is sent with this flush.
                 let flushed = poll_fn(|cx| self.socket.poll_flush(cx));
                 let _ = tokio::time::timeout(CLOSE_TIMEOUT, flushed).await;
-                return close.unwrap_or(Close::new(CloseCode::NO_STATUS, "closed by the peer"));
+                return close.unwrap_or(Disconnected::new(CloseCode::NO_STATUS, "closed by the peer"));
             }
-            End::Failed(SocketError { message, tell: None }) => return Close::new(CloseCode::ABNORMAL, message),
-            End::Failed(SocketError { message, tell: Some(code) }) => Close::new(code, message),
+            End::Failed(SocketError { message, tell: None }) => return Disconnected::new(CloseCode::ABNORMAL, message),
+            End::Failed(SocketError { message, tell: Some(code) }) => Disconnected::new(code, message),
             End::Closing => self.outbox().closing().unwrap_or_else(shutting_down),
         };
         let kill = self.terms.kill.clone();
@@ -445,7 +445,7 @@ impl<S: Socket> Session<S> {
     /// Sends what is queued and the close frame, and waits for the peer's: after a fault of the peer for its end alone, as
     /// "the server MUST close the WebSocket connection" by itself then (RFC 6455, 7.1.7). What the peer still sends is
     /// read, or the system would reset the connection and the close frame be lost.
-    async fn say_goodbye(&mut self, close: &Close, is_fault: bool) -> Result<(), SocketError> {
+    async fn say_goodbye(&mut self, close: &Disconnected, is_fault: bool) -> Result<(), SocketError> {
         while !self.outbox().is_empty() {
             poll_fn(|cx| self.socket.poll_ready(cx)).await?;
             self.send_queued();
@@ -486,8 +486,8 @@ enum Reading {
     Ended(End),
 }
 
-pub(crate) fn shutting_down() -> Close {
-    Close::new(CloseCode::GOING_AWAY, "the server is shutting down")
+pub(crate) fn shutting_down() -> Disconnected {
+    Disconnected::new(CloseCode::GOING_AWAY, "the server is shutting down")
 }
 
 /// What bytes that are no text are answered with.

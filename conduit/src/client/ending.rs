@@ -1,10 +1,10 @@
 //! How a connection ended, and what that says to its calls.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
-use super::transport::{Close, Lost};
+use super::transport::Lost;
 use crate::{
-    close::{self, CloseCode, Disconnected},
+    close::{CloseCode, Disconnected},
     error::{Error, ErrorKind},
 };
 
@@ -14,7 +14,7 @@ pub(super) enum Ending {
     /// By [`Client::close`](super::Client::close), or because the last handle was dropped.
     ByUs,
     /// By a Close frame of the server.
-    ByServer(Close),
+    ByServer(Disconnected),
     /// Without a Close frame of the server. The code is that which this side closed it with, if it did.
     Lost { why: String, told: Option<CloseCode> },
     /// It was lost, and the attempt of this number to make another one failed. The next follows.
@@ -40,7 +40,7 @@ impl Ending {
     }
 
     pub(super) fn error(&self, message: String) -> Error {
-        self.explain(Error::new(ErrorKind::Closed, message).with_close(self.close()))
+        self.explain(Error::new(ErrorKind::Closed, message).with_close(self.disconnected()))
     }
 
     /// The same error, with the failure that is behind it.
@@ -54,24 +54,17 @@ impl Ending {
     }
 
     /// Code and reason, as a server's disconnect hook would read them.
-    pub(super) fn close(&self) -> close::Close {
+    pub(super) fn disconnected(&self) -> Disconnected {
         match self {
-            Self::ByUs => close::Close::new(CloseCode::NORMAL, self.to_string()),
-            Self::ByServer(close) => {
-                close::Close::new(close.code().map_or(CloseCode::NO_STATUS, CloseCode::from), close.reason().to_owned())
-            }
-            Self::NotBack { lost, .. } => lost.close(),
+            Self::ByUs => Disconnected::new(CloseCode::NORMAL, self.to_string()),
+            Self::ByServer(close) => close.clone(),
+            Self::NotBack { lost, .. } => lost.disconnected(),
             Self::Lost { why, .. } => told_nobody(CloseCode::ABNORMAL, why),
             Self::GaveUp { why, failure } => {
                 let is_login = failure.as_ref().is_some_and(Error::is_unauthorized);
                 told_nobody(if is_login { CloseCode::UNAUTHORIZED } else { CloseCode::ABNORMAL }, why)
             }
         }
-    }
-
-    pub(super) fn disconnected(&self) -> Disconnected {
-        let close = self.close();
-        Disconnected { code: close.code, reason: close.reason.into_owned() }
     }
 
     /// Whether a call that is sent again would likely meet the same end.
@@ -84,7 +77,7 @@ impl Ending {
     pub(super) fn code(&self) -> Option<CloseCode> {
         match self {
             Self::ByUs => Some(CloseCode::NORMAL),
-            Self::ByServer(close) => Some(close.code().map_or(CloseCode::NO_STATUS, CloseCode::from)),
+            Self::ByServer(close) => Some(close.code),
             Self::Lost { told, .. } => *told,
             Self::NotBack { lost, .. } => lost.code(),
             Self::GaveUp { .. } => None,
@@ -93,8 +86,8 @@ impl Ending {
 }
 
 /// Goes into no frame, so that the reason may be long.
-fn told_nobody(code: CloseCode, reason: &str) -> close::Close {
-    close::Close { code, reason: Cow::Owned(reason.to_owned()) }
+fn told_nobody(code: CloseCode, reason: &str) -> Disconnected {
+    Disconnected { code, reason: reason.to_owned() }
 }
 
 impl From<Lost> for Ending {

@@ -13,7 +13,7 @@ use futures_util::{Sink, SinkExt, Stream, StreamExt, TryStreamExt};
 
 use super::{
     connect,
-    transport::{CLOSE_TIMEOUT, Close, Frame, Lost, WebSocket},
+    transport::{CLOSE_TIMEOUT, Frame, Lost, WebSocket},
 };
 use crate::{
     close::{CloseCode, Disconnected},
@@ -136,7 +136,7 @@ impl Client {
     /// Closes the connection, and returns when the server has closed its side, or after 5 seconds. Messages that arrive
     /// meanwhile are dropped. Of the reason, the first 123 bytes are sent. A connection that has ended stays as it is.
     pub async fn close(&mut self, code: impl Into<CloseCode>, reason: impl Into<String>) {
-        let close = Frame::Close(Close::new(code.into().to_send(), reason));
+        let close = Frame::Close(Disconnected::new(code.into().to_send(), reason));
         let closing = async {
             if self.end.is_none() && self.socket.send(close).await.is_ok() {
                 while let Some(Ok(_)) = self.next().await {}
@@ -171,7 +171,7 @@ impl Stream for Client {
             match ready!(self.socket.poll_next_unpin(cx)) {
                 Some(Ok(Frame::Text(text))) => return Poll::Ready(Some(Ok(text.as_str().into()))),
                 Some(Ok(Frame::Binary(bytes))) => return Poll::Ready(Some(Ok(bytes.into()))),
-                Some(Ok(Frame::Close(close))) => self.end = Some(close.into_disconnected()),
+                Some(Ok(Frame::Close(close))) => self.end = Some(close),
                 Some(Err(Lost { why, .. })) => return Poll::Ready(Some(Err(self.lost(why)))),
                 None => return Poll::Ready(Some(Err(self.lost("end of stream".into())))),
             }

@@ -19,8 +19,9 @@ use super::{
     known::Known,
     link::{Outgoing, QUEUE, Route, Shared},
     supervise::Course,
-    transport::{CLOSE_TIMEOUT, Close, Frame, Lost, Transport},
+    transport::{CLOSE_TIMEOUT, Frame, Lost, Transport},
 };
+use crate::close::{CloseCode, Disconnected};
 
 /// How long a connection that the server closed, or that can't be written to, keeps the next one waiting.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -166,7 +167,7 @@ impl Session<'_> {
             }
             sink.flush().await?;
         }
-        sink.send(Frame::Close(Close::normal())).await
+        sink.send(Frame::Close(Disconnected::new(CloseCode::NORMAL, ""))).await
     }
 
     async fn room(&self, sink: &mut (impl Sink<Frame, Error = Lost> + Unpin)) -> Result<(), Lost> {

@@ -216,12 +216,11 @@ impl Course {
         let comes_back = match ending {
             Ending::ByUs | Ending::GaveUp { .. } => false,
             Ending::Lost { .. } | Ending::NotBack { .. } => true,
-            Ending::ByServer(close) => match close.code().map(CloseCode::from) {
-                None => true,
-                Some(CloseCode::LOGIN_TIMEOUT) => self.logs_in,
+            Ending::ByServer(close) => match close.code {
+                CloseCode::LOGIN_TIMEOUT => self.logs_in,
                 // It may have been damaged on its way; twice in a row, it was sent so.
-                Some(code) if is_damage(code) => was_of_use || !self.damaged,
-                Some(code) => code.is_worth_a_retry(),
+                code if is_damage(code) => was_of_use || !self.damaged,
+                code => code.is_worth_a_retry(),
             },
         };
         !(self.reconnects && comes_back)

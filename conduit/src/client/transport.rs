@@ -7,7 +7,6 @@ mod pulse;
 mod tls;
 
 use std::{
-    fmt,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -32,7 +31,7 @@ use self::{
 };
 pub(super) use self::{handshake::Target, pulse::Heartbeat};
 use crate::{
-    close::{self, CloseCode, Disconnected},
+    close::{CloseCode, Disconnected},
     error::Result,
 };
 
@@ -52,18 +51,11 @@ impl<T> Transport for T where T: Stream<Item = Result<Frame, Lost>> + Sink<Frame
 pub(super) enum Frame {
     Text(Text),
     Binary(Bytes),
-    Close(Close),
+    Close(Disconnected),
 }
 
 /// A text that is cheap to pass on; it derefs to `str`.
 pub(super) type Text = Utf8Bytes;
-
-/// Why a connection is closed.
-#[derive(Debug, Clone)]
-pub(super) struct Close {
-    code: Option<u16>,
-    reason: String,
-}
 
 /// Why a connection broke.
 #[derive(Debug)]
@@ -140,7 +132,7 @@ impl WebSocket {
     /// WebSocket Connection" with a close frame (RFC 6455, 7.1.7).
     fn tell(&mut self, lost: &Lost, cx: &mut Context<'_>) {
         let Some(code) = lost.told else { return };
-        let close = Close::new(code, &*lost.why);
+        let close = Disconnected::new(code, &*lost.why);
         if self.socket.start_send_unpin(Frame::Close(close).into()).is_ok() {
             let _ = self.socket.poll_flush_unpin(cx);
         }
@@ -166,7 +158,7 @@ impl WebSocket {
 /// Closes a connection that is of no use, in order.
 pub(super) async fn leave(mut transport: impl Transport) {
     let leaving = async {
-        if transport.send(Frame::Close(Close::normal())).await.is_ok() {
+        if transport.send(Frame::Close(Disconnected::new(CloseCode::NORMAL, ""))).await.is_ok() {
             while let Some(Ok(_)) = transport.next().await {}
         }
     };
@@ -208,18 +200,18 @@ impl From<Frame> for Message {
         match frame {
             Frame::Text(text) => Self::Text(text),
             Frame::Binary(bytes) => Self::Binary(bytes),
-            Frame::Close(Close { code, reason }) => {
-                Self::Close(code.map(|code| CloseFrame { code: code.into(), reason: reason.into() }))
+            Frame::Close(Disconnected { code, reason }) => {
+                Self::Close(Some(CloseFrame { code: code.as_u16().into(), reason: reason.into() }))
             }
         }
     }
 }
 
-impl From<Option<CloseFrame>> for Close {
+impl From<Option<CloseFrame>> for Disconnected {
     fn from(frame: Option<CloseFrame>) -> Self {
         match frame {
-            Some(CloseFrame { code, reason }) => Self { code: Some(code.into()), reason: reason.as_str().into() },
-            None => Self { code: None, reason: String::new() },
+            Some(CloseFrame { code, reason }) => Self { code: u16::from(code).into(), reason: reason.as_str().into() },
+            None => Self { code: CloseCode::NO_STATUS, reason: String::new() },
         }
     }
 }
@@ -227,41 +219,5 @@ impl From<Option<CloseFrame>> for Close {
 impl From<tungstenite::Error> for Lost {
     fn from(error: tungstenite::Error) -> Self {
         Self { why: error.to_string(), told: CloseCode::of(&error) }
-    }
-}
-
-impl Close {
-    /// The close of a connection that did what it was for.
-    pub(super) fn normal() -> Self {
-        Self::new(CloseCode::NORMAL, "")
-    }
-
-    pub(super) fn new(code: CloseCode, reason: impl Into<String>) -> Self {
-        // Of the reason, as much as fits into a control frame.
-        let close::Close { code, reason } = close::Close::new(code, reason.into());
-        Self { code: Some(code.as_u16()), reason: reason.into_owned() }
-    }
-
-    /// How the connection ended.
-    pub(super) fn into_disconnected(self) -> Disconnected {
-        Disconnected { code: self.code.map_or(CloseCode::NO_STATUS, CloseCode::from), reason: self.reason }
-    }
-
-    pub(super) fn code(&self) -> Option<u16> {
-        self.code
-    }
-
-    pub(super) fn reason(&self) -> &str {
-        &self.reason
-    }
-}
-
-impl fmt::Display for Close {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.code {
-            Some(code) => write!(f, "code {code}")?,
-            None => f.write_str("no code")?,
-        }
-        if self.reason.is_empty() { Ok(()) } else { write!(f, ", reason `{}`", self.reason) }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{
 use super::Connection;
 use crate::{
     capacity::Seat,
-    close::{Close, CloseCode},
+    close::{CloseCode, Disconnected},
     identity::Identity,
 };
 
@@ -59,7 +59,7 @@ impl Connection {
     /// Turns the peer away: it is sent nothing but what it is owed, and closed. For whoever logs it in.
     pub(crate) fn refuse(&self, code: CloseCode, reason: &str) {
         self.0.stage.leave();
-        self.0.outbox.close(Close::new(code, reason.to_owned()));
+        self.0.outbox.close(Disconnected::new(code, reason));
     }
 
     /// Notes that the peer is gone; says whether its hooks had run.

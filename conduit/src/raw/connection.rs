@@ -6,7 +6,7 @@ use tokio::sync::SetOnce;
 
 use super::Message;
 use crate::{
-    close::{Close, CloseCode, Disconnected},
+    close::{CloseCode, Disconnected},
     connection::{self, ConnectionId},
     identity::Identity,
     outbox,
@@ -73,7 +73,7 @@ impl Connection {
     ///
     /// The handler's future goes on to its end; messages that wait for it are dropped.
     pub fn close(&self, code: impl Into<CloseCode>, reason: impl Into<String>) {
-        self.0.peer.outbox().close(Close::new(code.into().to_send(), reason.into()));
+        self.0.peer.outbox().close(Disconnected::new(code.into().to_send(), reason));
     }
 
     /// Whether the connection has ended, or is being closed by either side: nothing can be sent any more.

@@ -6,7 +6,6 @@ use tracing::Instrument;
 
 use super::{Connection, Inbox, Route};
 use crate::{
-    close::Disconnected,
     connection::{self, ConnectionId},
     identity::Identity,
     server::Server,
@@ -48,7 +47,7 @@ impl Server {
         let close = session::serve(peer.clone(), socket, handler, Arc::clone(&self.0.terms)).await;
         open.closes_with(close.code, peer.outbox().is_slow());
         tracing::debug!(%close, "disconnected");
-        connection.set_end(Disconnected { code: close.code, reason: close.reason.into_owned() });
+        connection.set_end(close);
         // The connection keeps its place until then, so that who comes back at once can't pile up work.
         session::all_answered(&peer).await;
         peer.leave_stage();

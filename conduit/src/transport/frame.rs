@@ -4,7 +4,7 @@
 //! the way: this reader hands messages out where they lie.
 
 use crate::{
-    close::{Close, CloseCode},
+    close::{CloseCode, Disconnected},
     session::SocketError,
 };
 
@@ -15,7 +15,7 @@ pub(super) enum Event<'a> {
     Binary(&'a [u8]),
     Ping(&'a [u8]),
     Pong,
-    Close(Option<Close>),
+    Close(Option<Disconnected>),
 }
 
 /// Reads the frames of a client.
@@ -164,7 +164,7 @@ fn text(payload: &[u8]) -> Result<&str, SocketError> {
 }
 
 /// The body of a close frame (5.5.1): nothing, or a code and a reason.
-fn close(payload: &[u8]) -> Result<Option<Close>, SocketError> {
+fn close(payload: &[u8]) -> Result<Option<Disconnected>, SocketError> {
     let Some((code, reason)) = payload.split_first_chunk() else {
         return if payload.is_empty() { Ok(None) } else { Err(broken("a close frame of one byte")) };
     };
@@ -173,7 +173,7 @@ fn close(payload: &[u8]) -> Result<Option<Close>, SocketError> {
     if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
         return Err(broken(&format!("a close frame with the code {code}, which may not be sent")));
     }
-    Ok(Some(Close::new(code.into(), text(reason)?.to_owned())))
+    Ok(Some(Disconnected::new(code.into(), text(reason)?)))
 }
 
 fn broken(what: &str) -> SocketError {
@@ -223,7 +223,7 @@ pub(super) fn write_header(kind: Kind, length: usize, output: &mut Vec<u8>) {
 }
 
 /// Writes a close frame.
-pub(super) fn write_close(close: &Close, output: &mut Vec<u8>) {
+pub(super) fn write_close(close: &Disconnected, output: &mut Vec<u8>) {
     write_header(Kind::Close, 2 + close.reason.len(), output);
     output.extend_from_slice(&close.code.as_u16().to_be_bytes());
     output.extend_from_slice(close.reason.as_bytes());

@@ -16,7 +16,7 @@ use super::{
     socket::lost,
 };
 use crate::{
-    close::Close,
+    close::Disconnected,
     outbox::{Message, Text},
     session::{Outgoing, SocketError, Writer},
 };
@@ -59,7 +59,7 @@ impl Output {
 
     /// "If an endpoint receives a Close frame and did not previously send a Close frame, the endpoint MUST send a Close
     /// frame in response." (RFC 6455, 5.5.1)
-    pub(super) fn echo_close(&mut self, close: Option<&Close>) {
+    pub(super) fn echo_close(&mut self, close: Option<&Disconnected>) {
         if !mem::replace(&mut self.is_closed, true) {
             match close {
                 Some(close) => write_close(close, self.frames()),

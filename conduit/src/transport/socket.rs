@@ -243,7 +243,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        close::{Close, CloseCode},
+        close::{CloseCode, Disconnected},
         outbox::Text,
         transport::output::GATHERED,
     };
@@ -358,7 +358,7 @@ mod tests {
         let ours = async {
             flush(&mut socket).await;
             send(&mut socket, large.clone()).await;
-            socket.send(Outgoing::Close(Close::new(CloseCode::GOING_AWAY, "bye")));
+            socket.send(Outgoing::Close(Disconnected::new(CloseCode::GOING_AWAY, "bye")));
             flush(&mut socket).await;
         };
         tokio::join!(ours, theirs);
@@ -384,7 +384,7 @@ mod tests {
     async fn a_close_frame_is_answered_with_its_code_and_nothing_is_sent_behind_it() {
         let (mut socket, mut peer) = pair(1 << 16, 1 << 20).await;
         peer.close(Some(tungstenite::protocol::CloseFrame { code: 4321.into(), reason: "bye".into() })).await.unwrap();
-        let expected = Received::Close(Some(Close::new(CloseCode::from(4321), "bye")));
+        let expected = Received::Close(Some(Disconnected::new(CloseCode::from(4321), "bye")));
         assert_eq!(receive(&mut socket).await.unwrap(), format!("{expected:?}"));
         send(&mut socket, "late".into()).await;
         flush(&mut socket).await;
@@ -401,7 +401,7 @@ mod tests {
         tokio::io::AsyncWriteExt::write_all(&mut theirs, &[0xff; 5000]).await.unwrap();
         let error = receive(&mut socket).await.unwrap_err();
         assert_eq!(error.tell, Some(CloseCode::PROTOCOL_ERROR));
-        socket.send(Outgoing::Close(Close::new(CloseCode::PROTOCOL_ERROR, "")));
+        socket.send(Outgoing::Close(Disconnected::new(CloseCode::PROTOCOL_ERROR, "")));
         flush(&mut socket).await;
         let mut take = |_: Received<'_>, _: &mut dyn Writer| panic!("nothing is handed out");
         assert!(poll_fn(|cx| Poll::Ready(socket.poll_read(cx, &mut take))).await.is_pending());
