@@ -24,12 +24,18 @@
 //!
 //! # Where to go on
 //!
+//! [`rpc`], [`Server`] and [`Client`] are enough to begin with. What else there is, by what it is for:
+//!
 //! - [`rpc`] says what an annotated function may take and return, and [`RpcError`](derive@RpcError) how it fails.
-//! - [`on`] and [`Event`](derive@Event) are for events, which either side may send.
+//! - [`Connection`] is what a method knows of whoever calls it: its identity, its rooms, and the way to send it something.
+//! - [`on`] and [`Event`](derive@Event) are for events, which either side may send; [`EventHandler`] says what a closure
+//!   that handles them takes.
 //! - [`on_startup`], [`on_client_connect`], [`on_client_disconnect`] and [`on_shutdown`] are hooks.
 //! - [`Server::builder`] says what a server can be told.
 //! - [`OpenRpc`] and [`MethodDescription`] are what a server tells of itself.
-//! - [`Client`] is the other end; any JSON-RPC 2.0 client of any language is one too.
+//! - [`Client`] is the other end, and [`Connect`] says what it can be told; any JSON-RPC 2.0 client of any language is one
+//!   too.
+//! - [`Error`] is what goes wrong with a server or a client, [`ErrorObject`] what a call is answered with then.
 //! - [`import!`] makes a client of a saved OpenRPC document, without the server's code.
 //! - [`metrics`] lists what a server counts, and the spans of its traces.
 //! - [`blocking`] is a client for programs without a runtime.
