@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     context::{Call, State},
-    protocol::{ErrorObject, result_text, string_result_text},
+    protocol::{ErrorObject, Id, result_text, string_result_text},
     rpc_error::{ErrorDescription, RpcError},
     schema::{self, Arguments},
 };
@@ -271,14 +271,19 @@ fn start<M: Method>(arguments: &Arguments, params: Option<&str>, call: Call) -> 
     let params = arguments.read::<M::Params>(M::META.name, params)?;
     Ok(Box::pin(async move {
         let id = call.id().cloned();
-        let output = M::run(params, call).await.map_err(|error| error.to_error_object())?;
-        let Some(id) = id else { return Ok(String::new()) };
-        if let Some(text) = (&output as &dyn Any).downcast_ref::<String>() {
-            return Ok(string_result_text(&id, text));
-        }
-        result_text(&id, &output)
-            .map_err(|error| ErrorObject::internal(format_args!("the result can't be serialised: {error}")))
+        answer(id.as_ref(), M::run(params, call).await)
     }))
+}
+
+/// What a call ends with. On its own, so that it is compiled once for all methods that answer alike.
+fn answer<T: Serialize + 'static, E: RpcError>(id: Option<&Id>, result: Result<T, E>) -> Result<String, ErrorObject> {
+    let output = result.map_err(|error| error.to_error_object())?;
+    let Some(id) = id else { return Ok(String::new()) };
+    if let Some(text) = (&output as &dyn Any).downcast_ref::<String>() {
+        return Ok(string_result_text(id, text));
+    }
+    result_text(id, &output)
+        .map_err(|error| ErrorObject::internal(format_args!("the result can't be serialised: {error}")))
 }
 
 fn start_handler<M: Method>(arguments: &Arguments, params: Option<&str>, call: Call) -> Result<Running, ErrorObject> {

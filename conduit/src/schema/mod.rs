@@ -133,7 +133,15 @@ impl Arguments {
         let text = params.unwrap_or_else(|| self.nothing());
         match self.read_typed(text) {
             Outcome { value: Ok(value), doubt: false, .. } => Ok(value),
-            Outcome { value, .. } => self.look_again(method, text, value.ok()),
+            Outcome { value: read, .. } => {
+                // jsonschema has the word, and serde after it.
+                let mut sent = self.judge(method, text)?;
+                if let Ok(value) = read {
+                    return Ok(value);
+                }
+                let Outcome { value, trail, .. } = check::read(&self.plan, &sent.adapted(self));
+                value.map_err(|error| sent.refusal_by_serde(method, &error, &trail))
+            }
         }
     }
 
@@ -157,17 +165,7 @@ impl Arguments {
         }
     }
 
-    /// What is not plainly right: jsonschema has the word, and serde after it.
-    #[cold]
-    fn look_again<P: DeserializeOwned>(&self, method: &str, text: &str, read: Option<P>) -> Result<P, ErrorObject> {
-        let mut sent = self.judge(method, text)?;
-        if let Some(value) = read {
-            return Ok(value);
-        }
-        let Outcome { value, trail, .. } = check::read(&self.plan, &sent.adapted(self));
-        value.map_err(|error| sent.refusal_by_serde(method, &error, &trail))
-    }
-
+    /// What is not plainly right.
     #[cold]
     fn judge(&self, method: &str, text: &str) -> Result<Sent<'_>, ErrorObject> {
         let sent = Sent::read(self, text);

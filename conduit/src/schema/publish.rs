@@ -1,6 +1,6 @@
 //! From a Rust type to the schema that is published, which is the one that is enforced.
 
-use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::transform_subschemas};
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, transform::transform_subschemas};
 use serde_json::{Map, Value, json};
 
 /// The schema of a method's arguments.
@@ -8,7 +8,19 @@ use serde_json::{Map, Value, json};
 /// It says all that is enforced: no argument beyond those declared, and of integers the range that their
 /// Rust type has. It does not say what only matters to a schema that stands by itself (`$schema`, `title`).
 pub(crate) fn of_arguments<P: JsonSchema>() -> Value {
-    let mut schema = of_payload::<P>();
+    arguments(P::json_schema)
+}
+
+/// Not by way of a root schema, whose making would be compiled for every method. A params struct is no part of itself.
+fn arguments(schema: fn(&mut SchemaGenerator) -> Schema) -> Value {
+    let mut generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+    let mut schema = schema(&mut generator);
+    generator.transforms_mut().for_each(|transform| transform.transform(&mut schema));
+    let definitions = generator.take_definitions(true);
+    if !definitions.is_empty() {
+        schema.insert("$defs".into(), definitions.into());
+    }
+    let mut schema = embeddable(schema);
     if let Value::Object(root) = &mut schema {
         root.shift_remove("title");
         close(root);

@@ -17,19 +17,19 @@ use super::{
 /// The items of an array.
 pub(crate) struct CheckedSeq<'r, A> {
     inner: A,
-    rules: &'r Array,
+    rules: Option<&'r Array>,
     reading: &'r Reading<'r>,
     count: usize,
 }
 
 impl<'r, A> CheckedSeq<'r, A> {
-    pub(crate) fn new(inner: A, rules: &'r Array, reading: &'r Reading<'r>) -> Self {
+    pub(crate) fn new(inner: A, rules: Option<&'r Array>, reading: &'r Reading<'r>) -> Self {
         Self { inner, rules, reading, count: 0 }
     }
 
     /// Whether there were as many as there must be.
     pub(crate) fn finish<E: Error>(&self) -> Result<(), E> {
-        follow((self.rules.min..=self.rules.max).contains(&self.count))
+        follow(self.rules.is_none_or(|rules| (rules.min..=rules.max).contains(&self.count)))
     }
 }
 
@@ -37,7 +37,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for CheckedSeq<'_, A> {
     type Error = A::Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        let node = *self.rules.prefix.get(self.count).unwrap_or(&self.rules.items);
+        let node = self.rules.map_or(ANYTHING, |rules| *rules.prefix.get(self.count).unwrap_or(&rules.items));
         match self.inner.next_element_seed(Guided { seed, node, reading: self.reading }) {
             Ok(Some(item)) => {
                 self.count += 1;
@@ -63,7 +63,7 @@ pub(crate) struct CheckedMap<'r, A> {
 }
 
 impl<'r, A> CheckedMap<'r, A> {
-    pub(crate) fn new(inner: A, rules: &'r Object, reading: &'r Reading<'r>) -> Self {
+    pub(crate) fn new(inner: A, rules: Option<&'r Object>, reading: &'r Reading<'r>) -> Self {
         let others = HashSet::default();
         Self { inner, keys: Keys { rules, reading, count: 0, seen: 0, expected: 0, value: ANYTHING, others } }
     }
@@ -71,7 +71,11 @@ impl<'r, A> CheckedMap<'r, A> {
     /// Whether all were there that must be.
     pub(crate) fn finish<E: Error>(&self) -> Result<(), E> {
         let Keys { rules, count, seen, .. } = self.keys;
-        follow((rules.min..=rules.max).contains(&count) && seen & rules.required == rules.required)
+        follow(
+            rules.is_none_or(|rules| {
+                (rules.min..=rules.max).contains(&count) && seen & rules.required == rules.required
+            }),
+        )
     }
 }
 
@@ -100,7 +104,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for CheckedMap<'_, A> {
 
 /// Which keys went by.
 struct Keys<'r> {
-    rules: &'r Object,
+    rules: Option<&'r Object>,
     reading: &'r Reading<'r>,
     count: usize,
     /// A bit for each of the properties.
@@ -116,11 +120,12 @@ struct Keys<'r> {
 impl Keys<'_> {
     /// Takes note of a key; false if there may be no such key, or not again.
     fn note(&mut self, key: &str) -> bool {
-        let properties = &self.rules.properties;
-        let is = |index: &usize| properties.get(*index).is_some_and(|(name, _)| **name == *key);
         self.count += 1;
+        let Some(rules) = self.rules else { return true };
+        let properties = &rules.properties;
+        let is = |index: &usize| properties.get(*index).is_some_and(|(name, _)| **name == *key);
         let Some(index) = Some(self.expected).filter(is).or_else(|| (0..properties.len()).find(is)) else {
-            return self.note_other(key);
+            return self.note_other(rules, key);
         };
         let again = self.seen & 1 << index != 0;
         self.seen |= 1 << index;
@@ -129,8 +134,8 @@ impl Keys<'_> {
         !again
     }
 
-    fn note_other(&mut self, key: &str) -> bool {
-        let Some(node) = self.rules.others else { return false };
+    fn note_other(&mut self, rules: &Object, key: &str) -> bool {
+        let Some(node) = rules.others else { return false };
         self.value = node;
         let hash = self.others.hasher().hash_one(key);
         if !self.others.insert(hash) {
@@ -144,7 +149,7 @@ impl Keys<'_> {
     fn unseen(&mut self) {
         self.count += 1;
         self.value = ANYTHING;
-        self.reading.doubt.set(true);
+        self.reading.doubt_if(self.rules.is_some());
     }
 }
 

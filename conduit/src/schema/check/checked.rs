@@ -19,7 +19,7 @@ use serde::de::{
 use super::{
     access::{CheckedMap, CheckedSeq},
     plan::{Id, Node, Plan},
-    rules::{Number, Rules},
+    rules::Rules,
 };
 use crate::schema::keyword::{Integer, integer};
 
@@ -36,6 +36,10 @@ pub(crate) struct Reading<'p> {
 impl<'p> Reading<'p> {
     pub(crate) fn new(plan: &'p Plan) -> Self {
         Self { plan, doubt: Cell::new(false), trail: RefCell::default() }
+    }
+
+    pub(crate) fn doubt_if(&self, unsure: bool) {
+        self.doubt.set(self.doubt.get() || unsure);
     }
 
     /// The seed of the value that the whole plan is of.
@@ -56,27 +60,29 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Guided<'_, S> {
 
     fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
         let reading = self.reading;
-        match reading.plan.node(self.node) {
-            Node::Rules(rules) => self.seed.deserialize(Checked { inner, rules, reading }),
-            Node::Anything => self.seed.deserialize(inner),
+        let rules = match reading.plan.node(self.node) {
+            Node::Rules(rules) => Some(rules),
+            Node::Anything => None,
             Node::Doubt => {
                 reading.doubt.set(true);
-                self.seed.deserialize(inner)
+                None
             }
-        }
+        };
+        // Without rules too: with `inner` itself, every type would be compiled for two deserializers.
+        self.seed.deserialize(Checked { inner, rules, reading })
     }
 }
 
-/// A deserializer whose values have to follow rules.
+/// A deserializer whose values have to follow rules, if there are any.
 pub(crate) struct Checked<'r, D> {
     inner: D,
-    rules: &'r Rules,
+    rules: Option<&'r Rules>,
     reading: &'r Reading<'r>,
 }
 
 impl<'r, D> Checked<'r, D> {
     pub(crate) fn new(inner: D, rules: &'r Rules, reading: &'r Reading<'r>) -> Self {
-        Self { inner, rules, reading }
+        Self { inner, rules: Some(rules), reading }
     }
 
     fn watch<V>(self, inner: V) -> (D, Watch<'r, V>) {
@@ -113,7 +119,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Checked<'_, D> {
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, D::Error> {
         // `RawValue` by the name that it has among serde_json's own: its text is passed on unread.
         if name.starts_with("$serde_json") {
-            self.reading.doubt.set(true);
+            self.reading.doubt_if(self.rules.is_some());
             return self.inner.deserialize_newtype_struct(name, visitor);
         }
         let (inner, visitor) = self.watch(visitor);
@@ -123,24 +129,29 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Checked<'_, D> {
     /// As any value: `serde_json`'s own way takes `{"Unit": null}` for `"Unit"`, and does not say which it saw.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        _name: &'static str,
-        _variants: &'static [&'static str],
+        name: &'static str,
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        let (inner, Watch { inner: visitor, rules, reading }) = self.watch(visitor);
-        inner.deserialize_any(WatchEnum { inner: visitor, rules, reading })
+        match self.rules {
+            Some(rules) => self.inner.deserialize_any(WatchEnum { inner: visitor, rules, reading: self.reading }),
+            None => self.inner.deserialize_enum(name, variants, visitor),
+        }
     }
 
     /// As any value: what the type ignores the schema may not.
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.deserialize_any(visitor)
+        match self.rules {
+            Some(_) => self.deserialize_any(visitor),
+            None => self.inner.deserialize_ignored_any(visitor),
+        }
     }
 }
 
 /// A visitor that is only shown what follows the rules.
 pub(crate) struct Watch<'r, V> {
     inner: V,
-    rules: &'r Rules,
+    rules: Option<&'r Rules>,
     reading: &'r Reading<'r>,
 }
 
@@ -152,17 +163,17 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Watch<'_, V> {
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<V::Value, E> {
-        follow(self.rules.boolean)?;
+        self.follow(|rules| rules.boolean)?;
         self.inner.visit_bool(value)
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<V::Value, E> {
-        follow(number(self.rules)?.takes(value.into(), || value.into()))?;
+        self.follow(|rules| takes_integer(rules, value.into(), || value.into()))?;
         self.inner.visit_i64(value)
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<V::Value, E> {
-        follow(number(self.rules)?.takes(value.into(), || value.into()))?;
+        self.follow(|rules| takes_integer(rules, value.into(), || value.into()))?;
         self.inner.visit_u64(value)
     }
 
@@ -179,7 +190,8 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Watch<'_, V> {
     /// "A JSON number whose value has a zero fractional part is an integer", so a type that reads integers is
     /// given one.
     fn visit_f64<E: Error>(self, value: f64) -> Result<V::Value, E> {
-        let number = number(self.rules)?;
+        let Some(rules) = self.rules else { return self.inner.visit_f64(value) };
+        let number = rules.number.as_ref().ok_or_else(refused)?;
         follow(number.takes_float(value))?;
         match integer(value).filter(|_| number.integer) {
             None => self.inner.visit_f64(value),
@@ -189,37 +201,37 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Watch<'_, V> {
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<V::Value, E> {
-        follow(takes_text(self.rules, value))?;
+        self.follow(|rules| takes_text(rules, value))?;
         self.inner.visit_str(value)
     }
 
     fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<V::Value, E> {
-        follow(takes_text(self.rules, value))?;
+        self.follow(|rules| takes_text(rules, value))?;
         self.inner.visit_borrowed_str(value)
     }
 
     fn visit_string<E: Error>(self, value: String) -> Result<V::Value, E> {
-        follow(takes_text(self.rules, &value))?;
+        self.follow(|rules| takes_text(rules, &value))?;
         self.inner.visit_string(value)
     }
 
     fn visit_bytes<E: Error>(self, value: &[u8]) -> Result<V::Value, E> {
-        self.reading.doubt.set(true);
+        self.reading.doubt_if(self.rules.is_some());
         self.inner.visit_bytes(value)
     }
 
     fn visit_borrowed_bytes<E: Error>(self, value: &'de [u8]) -> Result<V::Value, E> {
-        self.reading.doubt.set(true);
+        self.reading.doubt_if(self.rules.is_some());
         self.inner.visit_borrowed_bytes(value)
     }
 
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {
-        follow(self.rules.null)?;
+        self.follow(|rules| rules.null)?;
         self.inner.visit_none()
     }
 
     fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
-        follow(self.rules.null)?;
+        self.follow(|rules| rules.null)?;
         self.inner.visit_unit()
     }
 
@@ -232,7 +244,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Watch<'_, V> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
-        let rules = self.rules.array.as_ref().ok_or_else(refused)?;
+        let rules = part(self.rules, |rules| rules.array.as_ref())?;
         let mut items = CheckedSeq::new(items, rules, self.reading);
         let value = self.inner.visit_seq(&mut items)?;
         items.finish()?;
@@ -240,7 +252,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Watch<'_, V> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
-        let rules = self.rules.object.as_ref().ok_or_else(refused)?;
+        let rules = part(self.rules, |rules| rules.object.as_ref())?;
         let mut members = CheckedMap::new(members, rules, self.reading);
         let value = self.inner.visit_map(&mut members)?;
         members.finish()?;
@@ -253,14 +265,17 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Watch<'_, V> {
 }
 
 impl<V> Watch<'_, V> {
+    fn follow<E: Error>(&self, followed: impl FnOnce(&Rules) -> bool) -> Result<(), E> {
+        follow(self.rules.is_none_or(followed))
+    }
+
     /// A number of 128 bits. Of what is beyond 64 bits a validator sees the nearest float.
     fn wide<E: Error>(&self, number_of_64_bits: Option<serde_json::Number>) -> Result<(), E> {
-        let rules = number(self.rules)?;
         if let Some(value) = number_of_64_bits {
-            return follow(rules.takes(value.as_i128().unwrap_or_default(), || value.into()));
+            return self.follow(|rules| takes_integer(rules, value.as_i128().unwrap_or_default(), || value.into()));
         }
-        self.reading.doubt.set(true);
-        Ok(())
+        self.reading.doubt_if(self.rules.is_some());
+        self.follow(|rules| rules.number.is_some())
     }
 }
 
@@ -290,7 +305,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for WatchEnum<'_, V> {
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
         let rules = self.rules.object.as_ref().ok_or_else(refused)?;
-        let mut members = CheckedMap::new(members, rules, self.reading);
+        let mut members = CheckedMap::new(members, Some(rules), self.reading);
         let value = self.inner.visit_enum(MapAccessDeserializer::new(&mut members))?;
         members.finish()?;
         Ok(value)
@@ -308,8 +323,16 @@ pub(crate) fn refused<E: Error>() -> E {
     E::custom("not what the schema asks for")
 }
 
-fn number<E: Error>(rules: &Rules) -> Result<&Number, E> {
-    rules.number.as_ref().ok_or_else(refused)
+/// The part of the rules that is for such a value; refused if there are rules, and none for it.
+fn part<'r, T, E: Error>(
+    rules: Option<&'r Rules>,
+    part: impl FnOnce(&'r Rules) -> Option<&'r T>,
+) -> Result<Option<&'r T>, E> {
+    rules.map(|rules| part(rules).ok_or_else(refused)).transpose()
+}
+
+fn takes_integer(rules: &Rules, value: i128, json: impl FnOnce() -> serde_json::Value) -> bool {
+    rules.number.as_ref().is_some_and(|rules| rules.takes(value, json))
 }
 
 fn takes_text(rules: &Rules, value: &str) -> bool {

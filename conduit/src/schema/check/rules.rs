@@ -80,6 +80,13 @@ impl Number {
     }
 }
 
+impl Object {
+    /// Whether these are the properties, in this order.
+    pub(crate) fn has_exactly(&self, names: &[&str]) -> bool {
+        names.iter().copied().eq(self.properties.iter().map(|(name, _)| &**name))
+    }
+}
+
 impl Text {
     /// Whether the rules let it by.
     pub(crate) fn takes(&self, value: &str) -> bool {

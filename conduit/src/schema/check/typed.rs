@@ -88,8 +88,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for InOrder<'_, D> {
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         // A field that has an alias, or no place in the schema, makes the two differ.
-        let arguments = self.arguments.properties.iter().map(|(name, _)| &**name);
-        follow(fields.iter().copied().eq(arguments))?;
+        follow(self.arguments.has_exactly(fields))?;
         self.inner.deserialize_struct(name, fields, visitor)
     }
 
