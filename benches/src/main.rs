@@ -5,6 +5,7 @@
 //! Each server runs in a process of its own on the first core, the load generator on the second. Every workload goes
 //! round all servers, several times over; the medians are printed as one table.
 
+mod compile;
 mod goals;
 mod grow;
 mod idle;
@@ -30,6 +31,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// What methods cost at compile time
+    Compile(compile::Options),
     /// How the cost of conduit grows with threads, connections, methods, rooms and payloads
     Grow(grow::Options),
     /// Hold idle connections: a part of `grow`
@@ -43,6 +46,7 @@ fn main() -> Result<()> {
     let cli = Cli::parse();
     match cli.command {
         None => cli.run.run(),
+        Some(Command::Compile(options)) => options.run(),
         Some(Command::Grow(options)) => options.run(),
         Some(Command::Idle(options)) => options.run(),
         Some(Command::Serve(options)) => options.run(),
