@@ -10,7 +10,8 @@ use std::{
 };
 
 use conduit::{Client, Connect, Connection, Error, RunningServer, methods, rpc};
-use futures_util::{StreamExt, future::join_all, stream};
+use futures_util::{StreamExt, future::join_all, poll, stream};
+use serde_json::json;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::support::{
@@ -267,4 +268,55 @@ async fn a_hundred_thousand_calls_over_two_hundred_reconnects_end_once_each() {
     assert_eq!(ended.into_inner(), CALLS);
     assert_eq!(idempotent.answered.into_inner(), CALLS / 2);
     assert!(once.may_have_run.into_inner() > 0, "the cuts met calls in flight");
+}
+
+/// Which server it is.
+struct Name(&'static str);
+
+/// Tell the name of the server.
+#[rpc]
+async fn name(server: &Name) -> String {
+    server.0.to_owned()
+}
+
+/// What a call waits for.
+#[derive(Default)]
+struct Gate {
+    arrived: Notify,
+    open: Notify,
+}
+
+/// Wait until it is let go.
+#[rpc]
+async fn wait(gate: &Arc<Gate>) -> &'static str {
+    gate.arrived.notify_one();
+    gate.open.notified().await;
+    "through"
+}
+
+#[tokio::test]
+async fn calls_that_are_made_while_a_server_stops_are_answered_by_the_next() {
+    let gate = Arc::<Gate>::default();
+    let servers = |called| builder(methods![name, wait]).open().state(Name(called)).state(Arc::clone(&gate));
+    let first = start(servers("first")).await;
+    let port = first.port();
+    let client = Client::connect(format!("ws://{}", first.address()));
+    let client = client.reconnect_delay(Duration::from_millis(1)..=Duration::from_millis(20)).await.expect("connected");
+    let idle = Client::connect(format!("ws://{}", first.address())).reconnect(false).await.expect("connected");
+    let waiting = tokio::spawn(client.call::<String>("wait", ()));
+    gate.arrived.notified().await;
+    let stopping = tokio::spawn(first.stop());
+    // From here on the server takes no call.
+    idle.closed().await;
+    let mut late = Box::pin(client.call::<String>("name", ()).timeout(PATIENCE));
+    assert!(poll!(&mut late).is_pending());
+    // Answered behind it, by a server that takes nothing else.
+    let cancelled = client.call::<bool>("rpc.cancel", json!({ "id": "none" })).await;
+    assert!(!cancelled.expect("what is no call is taken"));
+    assert!(poll!(&mut late).is_pending(), "it waits for the next server");
+    gate.open.notify_one();
+    assert_eq!(waiting.await.expect("no panic").expect("the server waits for it"), "through");
+    stopping.await.expect("no panic").expect("stopped");
+    let _second = start(servers("second").port(port)).await;
+    assert_eq!(late.await.expect("the next server is there"), "second");
 }

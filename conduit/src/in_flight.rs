@@ -60,7 +60,8 @@ impl InFlight {
     /// Says why a further call, with so many bytes of params, may not start, if it may not.
     pub(crate) fn admit(&self, bytes: usize) -> Result<(), ErrorObject> {
         if self.is_closed() {
-            return Err(ErrorObject::with_code(ErrorCode::ShuttingDown, "the server is shutting down"));
+            let error = ErrorObject::with_code(ErrorCode::ShuttingDown, "the server is shutting down");
+            return Err(error.with_data(&serde_json::json!({ "closing": true })));
         }
         if self.len() >= self.limit {
             let message = format!("too many calls: this connection has {} in flight, the most it may have", self.limit);

@@ -26,7 +26,8 @@ use crate::{
 /// Nothing is sent before the first poll. It resolves to what was answered, as a `T`.
 ///
 /// While a client's connection is down its calls wait for the next, up to their timeout; [`Connect::max_waiting`] says
-/// how many may. When the connection falls on which a call was sent, it may have run: it fails at once, unless it is
+/// how many may. So do those that a server which stops does not take any more (-32005): they have not run. When the
+/// connection falls on which a call was sent, it may have run: it fails at once, unless it is
 /// [idempotent](Self::idempotent), and is sent again over the next connection then. An answer that comes too late is
 /// ignored.
 ///
@@ -34,8 +35,9 @@ use crate::{
 /// By [`kind`](Error::kind): `Rpc` when the other side answers with an error, or would to go by what a server
 /// [tells](Client::discover) of itself; `Encode` when the arguments are neither an object, an array nor nothing, or, of a
 /// call by a server, make a message over `max_message_size`; `Decode` when the answer is no `T`; `Timeout` when there is
-/// none in time; `Closed`, at once, when the connection ends before it, or has ended. Of the last two,
-/// [`may_have_run`](Error::may_have_run) says whether the call was sent.
+/// none in time ([`is_timeout`](Error::is_timeout) asks too whether the other side gave it up for that); `Closed`, at
+/// once, when the connection ends before it, or has ended. Of the last two, [`may_have_run`](Error::may_have_run) says
+/// whether the call was sent.
 ///
 /// [`Client::call`]: crate::Client::call
 /// [`Client::discover`]: crate::Client::discover

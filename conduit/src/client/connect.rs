@@ -232,6 +232,7 @@ impl Connect {
         let Settings { reconnect, patience, max_in_flight, max_waiting, .. } = self.settings;
         let backoff = self.settings.backoff();
         let first = dial::first(&dialer, backoff.clone(), self.settings.retry_first_connect).await?;
+        let max_waiting = if reconnect { max_waiting } else { 0 };
         let limits = Limits { max_in_flight, max_waiting, needed: dialer.needed.clone() };
         let plan = Plan { again: reconnect.then_some((dialer, backoff)), hooks: self.hooks };
         let known = Known::new(!self.trust_server);

@@ -2,11 +2,15 @@
 
 use std::{
     ops::Range,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use futures_util::future::join_all;
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::{sync::oneshot, time::Instant};
 
@@ -39,6 +43,15 @@ pub(super) struct Exchange<'a> {
     pub(super) is_batch: bool,
 }
 
+/// What became of the attempts so far.
+#[derive(Default)]
+struct Past {
+    /// Whether the server may have worked on one.
+    sent: AtomicBool,
+    /// The answers of a server that was about to go, and took none of the calls.
+    turned_away: OnceLock<Vec<Outcome>>,
+}
+
 /// Writes the message of calls.
 pub(super) trait Write: Fn(u64, Option<Duration>) -> String {}
 
@@ -51,15 +64,17 @@ impl Exchange<'_> {
     /// # Cancel safety
     /// Dropping the future gives the calls up: the server is asked to cancel those that it may be working on.
     pub(super) async fn run(&self, calls: u64, write: impl Write) -> Result<Vec<Outcome>> {
-        let sent = AtomicBool::new(false);
-        let done = tokio::time::timeout(self.patience.limit, self.attempts(calls, write, &sent)).await;
-        done.unwrap_or_else(|_| Err(self.too_late(&sent)))
+        let past = Past::default();
+        let done = tokio::time::timeout(self.patience.limit, self.attempts(calls, write, &past)).await;
+        done.unwrap_or_else(|_| self.too_late(past))
     }
 
-    async fn attempts(&self, calls: u64, write: impl Write, sent: &AtomicBool) -> Result<Vec<Outcome>> {
-        let (start, mut taken) = (Instant::now(), false);
+    async fn attempts(&self, calls: u64, write: impl Write, past: &Past) -> Result<Vec<Outcome>> {
+        let (start, mut taken, mut waiting) = (Instant::now(), false, None);
         loop {
-            let place = self.place(taken, sent).await?;
+            let place = self.place(taken, &past.sent).await?;
+            drop(waiting.take());
+            let connection = place.connection;
             let ids = self.link.next_ids(calls);
             let text = write(ids.start, self.patience.told(start.elapsed()));
             if ids.is_empty() {
@@ -68,13 +83,23 @@ impl Exchange<'_> {
                 return Ok(Vec::new());
             }
             // A connection that fell since counts for nothing.
-            let Some(answers) = self.register(&ids, place.connection) else { continue };
-            let _ticket = Ticket { link: self.link, ids: ids.clone(), sent };
+            let Some(answers) = self.register(&ids, connection) else { continue };
+            let _ticket = Ticket { link: self.link, ids: ids.clone(), sent: &past.sent };
             self.link.send(text, Route::Calls(ids), place);
             let outcomes = join_all(answers.into_iter().map(outcome)).await;
             // An entry that was answered before the connection ended keeps its answer.
-            let Some((was_sent, ending)) = fell(&outcomes) else { return Ok(outcomes) };
-            sent.fetch_or(was_sent, Ordering::Relaxed);
+            let Some((was_sent, ending)) = fell(&outcomes) else {
+                // As what waits when the connection has fallen: it is about to.
+                waiting = if are_turned_away(&outcomes) { self.link.waiting() } else { None };
+                if waiting.is_none() {
+                    return Ok(outcomes);
+                }
+                let _ = past.turned_away.set(outcomes);
+                self.link.gone(connection).await;
+                taken = true;
+                continue;
+            };
+            past.sent.fetch_or(was_sent, Ordering::Relaxed);
             if was_sent && (!self.idempotent || ending.is_of_size()) {
                 return Err(ending.not_answered(self.what));
             }
@@ -97,18 +122,22 @@ impl Exchange<'_> {
         }
     }
 
-    fn too_late(&self, sent: &AtomicBool) -> Error {
+    /// What is known when the time is up.
+    fn too_late(&self, Past { sent, turned_away }: Past) -> Result<Vec<Outcome>> {
         let (what, timeout) = (self.what, self.patience.limit);
-        if sent.load(Ordering::Relaxed) {
+        if sent.into_inner() {
             let message = format!("{what} was not answered within {timeout:?}; the call may have run");
-            return Error::new(ErrorKind::Timeout, message).that_may_have_run();
+            return Err(Error::new(ErrorKind::Timeout, message).that_may_have_run());
+        }
+        if let Some(answers) = turned_away.into_inner() {
+            return Ok(answers);
         }
         let error =
             |why| Error::new(ErrorKind::Timeout, format!("{what} was not sent within {timeout:?}: {why}")).unsent();
-        match self.link.pending().lost() {
+        Err(match self.link.pending().lost() {
             Some(ending) => ending.explain(error(format!("the connection is down: {ending}"))),
             None => error("the connection takes no more at the moment".into()),
-        }
+        })
     }
 }
 
@@ -120,6 +149,21 @@ fn fell(outcomes: &[Outcome]) -> Option<(bool, Ending)> {
     });
     let (sent, ending) = fallen.next()??;
     fallen.all(|other| other.is_some()).then(|| (sent, ending.clone()))
+}
+
+/// Whether a server that is about to close the connection says of each call that it has not run.
+fn are_turned_away(outcomes: &[Outcome]) -> bool {
+    // Servers of other kinds have another meaning for the code, and do not say that they close.
+    #[derive(Deserialize)]
+    struct Data {
+        closing: bool,
+    }
+    outcomes.iter().all(|outcome| match outcome {
+        Err(Failure::Answered(error)) if error.code() == ErrorCode::ShuttingDown.code() => {
+            error.data_as().is_some_and(|Data { closing }| closing)
+        }
+        _ => false,
+    })
 }
 
 async fn outcome(answer: oneshot::Receiver<Outcome>) -> Outcome {

@@ -31,7 +31,7 @@ impl Client {
     /// [faults](crate::Error::faults), and [`is_unsent`](crate::Error::is_unsent) tells it from the server's own. A name that there is
     /// not is refused with the one that was probably meant. Clones of the client share the document; asking again
     /// replaces it, and so does the client itself when it has reconnected: until it has the new one, calls go out
-    /// unchecked, as the server may have changed. [`Connect::discover`](crate::Connect::discover) asks while connecting, and [`Connect::trust_server`](crate::Connect::trust_server) leaves the checks to the
+    /// unchecked, those among them that wait for the connection, as the server may have changed. [`Connect::discover`](crate::Connect::discover) asks while connecting, and [`Connect::trust_server`](crate::Connect::trust_server) leaves the checks to the
     /// server.
     ///
     /// ```no_run

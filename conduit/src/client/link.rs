@@ -202,6 +202,16 @@ impl Link {
         self.shared.max_waiting > 0
     }
 
+    /// A place among those that wait for the next connection, if one is free.
+    pub(super) fn waiting(&self) -> Option<SemaphorePermit<'_>> {
+        self.shared.waiting.try_acquire().ok()
+    }
+
+    /// Waits until a connection is no longer there.
+    pub(super) async fn gone(&self, connection: u64) {
+        self.shared.gone(connection).await;
+    }
+
     /// Waits for a connection, and for a place in its queue. What is `taken` already needs no place among those that
     /// wait. Cancel safe: a place that nobody takes is free again.
     pub(super) async fn place(&self, ahead: Option<u64>, taken: bool) -> Result<Place, NoPlace> {

@@ -32,7 +32,8 @@ pub enum ErrorCode {
     Timeout,
     /// The caller took the call back with `rpc.cancel`.
     Cancelled,
-    /// The server is shutting down and takes no new calls.
+    /// The server is shutting down and takes no new calls: this one has not run. `data.closing` is true: the connection
+    /// closes when the calls before it are answered.
     ShuttingDown,
     /// The caller is known and has none of the roles that may call the method.
     Forbidden,

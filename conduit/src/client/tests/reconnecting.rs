@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{MS, Peer, accepted, coming_back, cut, listen};
 use crate::{
-    Client, Disconnected,
+    Client, Connect, Disconnected,
     close::CloseCode,
     error::{Error, ErrorKind},
 };
@@ -406,7 +406,83 @@ async fn a_version_told_at_a_later_login_is_checked_too() {
                 assert!(!fits && client.is_closed());
                 assert_eq!(error.kind(), ErrorKind::Version);
                 assert_eq!(error.version_mismatch().unwrap().got.as_deref(), version.as_str());
+                assert!(client.call::<()>("a", ()).await.unwrap_err().version_mismatch().is_some());
             }
         }
     }
+}
+
+/// What a server answers that stops.
+fn stopping() -> serde_json::Value {
+    json!({ "code": -32005, "message": "the server is shutting down", "data": { "closing": true } })
+}
+
+#[tokio::test]
+async fn a_call_that_a_server_does_not_take_as_it_stops_is_made_on_the_next_connection() {
+    let (listener, url) = listen().await;
+    let (client, mut peer) = accepted(coming_back(&url), &listener).await;
+    let mut batch = client.batch();
+    let entry = batch.call::<u8>("c", ());
+    let calls = async { tokio::join!(client.call::<u8>("a", ()), batch.send()) };
+    let ((answer, answers), ()) = tokio::join!(calls, async {
+        peer.answer_error(stopping()).await;
+        let id = peer.json().await[0]["id"].clone();
+        peer.send(&json!([{ "jsonrpc": "2.0", "error": stopping(), "id": id }])).await;
+        peer.close(1001, "").await;
+        drop(peer);
+        // This one stops too.
+        let mut peer = Peer::accept(&listener).await;
+        let mut second = Vec::new();
+        for _ in 0..2 {
+            let asked = peer.json().await;
+            match &asked["id"] {
+                serde_json::Value::Null => second.push(asked),
+                id => peer.send(&json!({ "jsonrpc": "2.0", "error": stopping(), "id": id })).await,
+            }
+        }
+        let id = &second[0][0]["id"];
+        peer.send(&json!([{ "jsonrpc": "2.0", "result": 2, "id": id }])).await;
+        peer.close(1001, "").await;
+        drop(peer);
+        Peer::accept(&listener).await.answer(json!(1)).await;
+    });
+    assert_eq!((answer.unwrap(), answers.unwrap().take(entry).unwrap()), (1, 2));
+}
+
+#[tokio::test]
+async fn who_does_not_wait_and_whom_another_kind_of_server_refuses_reads_the_answer_at_once() {
+    let other = json!({ "code": -32005, "message": "daily request count exceeded" });
+    type Change = fn(Connect) -> Connect;
+    let ways: [(Change, _); 3] = [
+        (|connect| connect.max_waiting(0), stopping()),
+        (|connect| connect.reconnect(false), stopping()),
+        (|connect| connect, other),
+    ];
+    for (way, answer) in ways {
+        let (listener, url) = listen().await;
+        let (client, mut peer) = accepted(way(coming_back(&url)), &listener).await;
+        let (error, ()) = tokio::join!(client.call::<u8>("a", ()), peer.answer_error(answer));
+        assert_eq!(error.unwrap_err().code(), Some(-32005));
+        assert!(client.is_connected());
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_a_server_to_stop_takes_a_place_and_ends_in_its_time() {
+    let (listener, url) = listen().await;
+    let (client, mut peer) = accepted(coming_back(&url).max_waiting(1), &listener).await;
+    let mut first = Box::pin(client.call::<u8>("a", ()).timeout(Duration::from_secs(7)));
+    assert!(poll!(&mut first).is_pending());
+    peer.answer_error(stopping()).await;
+    while client.link.waiting().is_some() {
+        tokio::task::yield_now().await;
+        assert!(poll!(&mut first).is_pending());
+    }
+    let (second, ()) = tokio::join!(client.call::<u8>("b", ()), peer.answer_error(stopping()));
+    assert_eq!(second.unwrap_err().code(), Some(-32005));
+    tokio::time::pause();
+    let start = Instant::now();
+    let error = first.await.unwrap_err();
+    assert!(error.code() == Some(-32005) && !error.may_have_run(), "{error}");
+    assert_eq!(start.elapsed().as_secs(), 7);
 }
