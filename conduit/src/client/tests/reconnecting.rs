@@ -471,6 +471,7 @@ async fn who_does_not_wait_and_whom_another_kind_of_server_refuses_reads_the_ans
 async fn a_call_that_waits_for_a_server_to_stop_takes_a_place_and_ends_in_its_time() {
     let (listener, url) = listen().await;
     let (client, mut peer) = accepted(coming_back(&url).max_waiting(1), &listener).await;
+    let start = Instant::now();
     let mut first = Box::pin(client.call::<u8>("a", ()).timeout(Duration::from_secs(7)));
     assert!(poll!(&mut first).is_pending());
     peer.answer_error(stopping()).await;
@@ -481,7 +482,6 @@ async fn a_call_that_waits_for_a_server_to_stop_takes_a_place_and_ends_in_its_ti
     let (second, ()) = tokio::join!(client.call::<u8>("b", ()), peer.answer_error(stopping()));
     assert_eq!(second.unwrap_err().code(), Some(-32005));
     tokio::time::pause();
-    let start = Instant::now();
     let error = first.await.unwrap_err();
     assert!(error.code() == Some(-32005) && !error.may_have_run(), "{error}");
     assert_eq!(start.elapsed().as_secs(), 7);
