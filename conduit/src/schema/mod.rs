@@ -20,10 +20,13 @@
 //!
 //! | call | serde alone | checked | read, then check the text | `Value`, jsonschema, `from_value` |
 //! |---|---|---|---|---|
-//! | `add` (two integers) | 182 ns | 200 ns, 1.10 | 229 ns, 1.26 | 358 ns, 1.97 |
-//! | `add`, by position | 146 ns | 165 ns, 1.13 | 275 ns, 1.88 | |
-//! | `create_user` (lengths, email, range, default) | 330 ns | 400 ns, 1.21 | 465 ns, 1.41 | 900 ns, 2.73 |
-//! | `order` (nested, a list, an enum, a pattern) | 805 ns | 1100 ns, 1.37 | 1300 ns, 1.61 | 2200 ns, 2.73 |
+//! | `add` (two integers) | 98 ns | 113 ns, 1.15 | 144 ns, 1.46 | 256 ns, 2.60 |
+//! | `add`, by position | 74 ns | 86 ns, 1.16 | 407 ns, 5.51 | |
+//! | `create_user` (lengths, email, range, default) | 214 ns | 292 ns, 1.37 | 335 ns, 1.57 | 797 ns, 3.73 |
+//! | `order` (nested, a list, an enum, a pattern) | 634 ns | 967 ns, 1.53 | 1150 ns, 1.81 | 1997 ns, 3.15 |
+//!
+//! Dispatch, the call itself and the answer come on top of both: against the same method without constraints, whole
+//! calls of `create_user` are in `benches/RESULTS.md`.
 //!
 //! Checks of everything are cheap enough that no part of a schema is left to serde's own judgement: what serde
 //! would take and the schema does not (aliases, arrays for structs, a lenient `deserialize_with`) is refused.
