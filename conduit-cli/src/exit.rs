@@ -37,9 +37,9 @@ impl Exit {
     /// How an error of the client ends the program.
     pub(crate) fn of(error: &conduit::Error) -> Self {
         match error.kind() {
+            _ if error.is_unauthorized() => Self::Login,
             ErrorKind::Rpc => error.code().map_or(Self::Answered, Self::of_code),
             ErrorKind::Connect | ErrorKind::Version => Self::Connect,
-            ErrorKind::Unauthorized => Self::Login,
             ErrorKind::Timeout => Self::Timeout,
             ErrorKind::Closed => Self::Closed,
             _ => Self::Failed,
@@ -48,7 +48,7 @@ impl Exit {
 
     fn of_code(code: i64) -> Self {
         match ErrorCode::from_code(code) {
-            Some(ErrorCode::Unauthorized | ErrorCode::Forbidden) => Self::Login,
+            Some(ErrorCode::Forbidden) => Self::Login,
             Some(ErrorCode::MethodNotFound | ErrorCode::InvalidParams) => Self::Refused,
             Some(ErrorCode::Timeout) => Self::Timeout,
             _ => Self::Answered,
