@@ -28,7 +28,7 @@ Made by `{}`.
         field("/proc/cpuinfo", "model name").unwrap_or_else(|| "an unknown processor".into()),
         memory.unwrap_or(f64::NAN) / f64::from(1 << 20),
         process::raise_open_files(),
-        fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim(),
+        kernel(&fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default()),
         compiler(),
         versions(),
     )
@@ -38,6 +38,11 @@ Made by `{}`.
 fn cores() -> usize {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     text.lines().filter(|line| line.starts_with("processor")).count()
+}
+
+/// The version without what a distribution or a host appends to it.
+fn kernel(release: &str) -> &str {
+    release.trim().split('-').next().unwrap_or_default()
 }
 
 fn command() -> String {
@@ -75,6 +80,12 @@ fn versions() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_the_kernel_the_version_counts() {
+        assert_eq!(kernel("6.18.44-12-generic\n"), "6.18.44");
+        assert_eq!(kernel("6.18.44"), "6.18.44");
+    }
 
     #[test]
     fn every_package_has_a_version() {
