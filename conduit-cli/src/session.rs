@@ -1,6 +1,6 @@
 //! A connection to a server, and what is known of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use conduit::{Client, Connect, ErrorCode, ErrorKind, OpenRpc};
 use serde_json::value::RawValue;
@@ -60,6 +60,9 @@ const DISCOVER: &str = "rpc.discover";
 
 /// How long a server may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// How much earlier than the caller's limit a server may give a call up that goes by it: it is told whole milliseconds.
+const EARLY: Duration = Duration::from_millis(10);
 
 /// How often somebody is asked for a token.
 const ATTEMPTS: usize = 3;
@@ -152,11 +155,22 @@ impl Session {
     /// Calls a method.
     pub(crate) async fn call(&self, name: &str, arguments: &Arguments) -> Result<Box<RawValue>> {
         self.check(name, arguments)?;
+        let start = Instant::now();
         let called = match &arguments.params {
             Some(params) => self.client.call(name, params).await,
             None => self.client.call(name, ()).await,
         };
-        called.map_err(|error| self.explain(name, error, arguments))
+        called.map_err(|error| match self.limit_passed(name, &error, start.elapsed()) {
+            Some(limit) => unanswered(name, limit),
+            None => self.explain(name, error, arguments),
+        })
+    }
+
+    /// The caller's own limit, if it is for that that the server gave a call up after this time.
+    fn limit_passed(&self, name: &str, error: &conduit::Error, took: Duration) -> Option<Duration> {
+        let limit = self.server.connection.timeout.filter(|_| error.code() == Some(ErrorCode::Timeout.code()))?;
+        let is_before_the_methods = self.api.timeout(name).is_none_or(|methods| limit.as_secs_f64() < methods);
+        (is_before_the_methods && took + EARLY >= limit).then_some(limit)
     }
 
     /// The error of a call, with what is known of the method.
@@ -173,24 +187,11 @@ impl Session {
                 failure.help(format!("`conduit describe {} {name}` shows what it takes", self.server.url))
             }
             Some(ErrorCode::Unauthorized) => no_token(failure),
-            Some(ErrorCode::Timeout) => self.given_up(name, failure),
+            Some(ErrorCode::Timeout) => {
+                let after = self.api.timeout(name).map(|limit| format!(" after {limit} s")).unwrap_or_default();
+                failure.help(format!("the server gives `{name}` up{after}, and --timeout can't put that off"))
+            }
             _ => failure,
-        }
-    }
-
-    /// A call that the server gave up: at the method's limit, which nobody can put off, or at the caller's.
-    fn given_up(&self, name: &str, failure: Failure) -> Failure {
-        let own = self.server.connection.timeout;
-        match (self.api.timeout(name), own) {
-            (Some(limit), own) if own.is_none_or(|own| limit <= own.as_secs_f64()) => {
-                failure.help(format!("the server gives `{name}` up after {limit} s, and --timeout can't put that off"))
-            }
-            // As it is told where this side is the first to give it up.
-            (_, Some(own)) => {
-                let message = format!("`{name}` was not answered within {own:?}; the call may have run");
-                Failure::new(Exit::Timeout, message).help(failure::WAIT_LONGER)
-            }
-            (_, None) => failure.help(failure::WAIT_LONGER),
         }
     }
 
@@ -278,6 +279,12 @@ fn login_refused(error: &conduit::Error, server: &Server) -> Failure {
         Some(_) => failure,
         None => no_token(failure),
     }
+}
+
+/// As it is told where this side is the first to give a call up.
+fn unanswered(name: &str, limit: Duration) -> Failure {
+    let message = format!("`{name}` was not answered within {limit:?}; the call may have run");
+    Failure::new(Exit::Timeout, message).help(failure::WAIT_LONGER)
 }
 
 fn no_token(failure: Failure) -> Failure {

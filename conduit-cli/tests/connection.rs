@@ -1,5 +1,7 @@
 //! Servers that can't be reached, that want a login, and that go away.
 
+use std::time::Duration;
+
 use conduit::RunningServer;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -181,6 +183,20 @@ async fn a_call_without_an_answer_ends_when_its_time_is_up() {
     let done = run(&["call", &server.address().to_string(), "impatient"]).await;
     let stderr = done.failed(6);
     assert!(stderr.contains("help: the server gives `impatient` up after 0.05 s"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_call_that_the_server_gives_up_before_its_time_is_up_is_told_in_words_of_the_server() {
+    let server = start(builder().open().call_timeout(Duration::from_millis(50))).await;
+    let url = server.address().to_string();
+    for options in [&["--timeout", "1m"][..], &[]] {
+        let done = run(&[&["call", &url, "hang"], options].concat()).await;
+        let expected = "\
+error: `hang` took longer than it may
+help: the server gives `hang` up, and --timeout can't put that off
+";
+        assert_eq!(done.failed(6), expected);
+    }
 }
 
 #[tokio::test]
