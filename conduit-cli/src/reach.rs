@@ -7,7 +7,6 @@ use conduit::ErrorKind;
 use crate::{
     address::Address,
     args::{Connection, Server},
-    arguments::read_file,
     exit::Exit,
     failure::{Failure, Result},
     output,
@@ -21,14 +20,11 @@ pub(crate) fn check(server: &Server) -> Result {
     if token.as_ref().is_some_and(|token| !is_visible(token) || token.ends_with(' ')) {
         return Err(Failure::usage("the token can't be sent: it must be visible ASCII characters"));
     }
-    match root_certificate {
-        Some(_) if !server.url.is_secure() => {
-            let message = format!("--root-certificate is of use with wss:// alone, and the server is {}", server.url);
-            Err(Failure::usage(message))
-        }
-        Some(file) => read_file(&file.display().to_string()).map(drop),
-        None => Ok(()),
+    if root_certificate.is_some() && !server.url.is_secure() {
+        let message = format!("--root-certificate is of use with wss:// alone, and the server is {}", server.url);
+        return Err(Failure::usage(message));
     }
+    Ok(())
 }
 
 /// Why there is no connection.

@@ -203,11 +203,15 @@ impl Session {
         Ok(())
     }
 
-    /// Says goodbye, and waits for that of the server, but not for long.
     pub(crate) async fn close(self) {
-        // All that was to be done is done: a server that does not answer is no reason to wait.
-        let _ = tokio::time::timeout(GOODBYE, self.client.close()).await;
+        close(&self.client).await;
     }
+}
+
+/// Says goodbye, and waits for that of the server, but not for long.
+pub(crate) async fn close(client: &Client) {
+    // All that was to be done is done: a server that does not answer is no reason to wait.
+    let _ = tokio::time::timeout(GOODBYE, client.close()).await;
 }
 
 /// Why there is no session. The client is there if the server only wants a login.

@@ -1,6 +1,6 @@
 //! Servers that can't be reached, that want a login, and that go away.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use conduit::RunningServer;
 use futures_util::{SinkExt, StreamExt};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    sync::mpsc,
 };
 use tokio_tungstenite::tungstenite::Message;
 
@@ -32,19 +33,47 @@ pub(crate) async fn server_that_tells(told: Value) -> String {
             let told = told.clone();
             tokio::spawn(async move {
                 while let Some(Ok(Message::Text(text))) = socket.next().await {
-                    let request: Value = serde_json::from_str(&text).expect("JSON");
-                    let mut answer = match request["method"] == "rpc.discover" {
-                        true => told.clone(),
-                        false => json!({ "result": request["params"] }),
-                    };
-                    answer["id"] = request["id"].clone();
-                    answer["jsonrpc"] = json!("2.0");
-                    socket.send(Message::text(answer.to_string())).await.expect("sent");
+                    socket.send(answer(&text, told.clone())).await.expect("sent");
                 }
             });
         }
     });
     address
+}
+
+fn answer(request: &str, told: Value) -> Message {
+    let request: Value = serde_json::from_str(request).expect("JSON");
+    let mut answer = match request["method"] == "rpc.discover" {
+        true => told,
+        false => json!({ "result": request["params"] }),
+    };
+    answer["id"] = request["id"].clone();
+    answer["jsonrpc"] = json!("2.0");
+    Message::text(answer.to_string())
+}
+
+/// A server that does not say goodbye, and how long each client waits for it.
+async fn server_without_goodbye() -> (String, mpsc::UnboundedReceiver<Duration>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let (waited, waits) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut socket = tokio_tungstenite::accept_async(stream).await.expect("a WebSocket");
+            let waited = waited.clone();
+            tokio::spawn(async move {
+                while let Some(Ok(Message::Text(text))) = socket.next().await {
+                    let told = json!({ "error": { "code": -32601, "message": "no such method" } });
+                    socket.send(answer(&text, told)).await.expect("sent");
+                }
+                let start = Instant::now();
+                // Its own close frame goes out with the next message, which there is none of.
+                let _ = socket.get_mut().read_to_end(&mut Vec::new()).await;
+                let _ = waited.send(start.elapsed());
+            });
+        }
+    });
+    (address, waits)
 }
 
 /// Every command that connects, as somebody would write it.
@@ -164,7 +193,7 @@ async fn what_no_connection_can_be_made_with_is_refused_and_no_token_repeated() 
         (&["--header", "a b: c"], "`a b` can't be the name of a header"),
         (&["--header", "a: \u{1}"], "the value holds a character that a header can't"),
         (&["--root-certificate", "x.pem"], "--root-certificate is of use with wss:// alone"),
-        (&["wss://localhost", "--root-certificate", "/no/such.pem"], "can't read the file `/no/such.pem`"),
+        (&["wss://localhost", "--root-certificate", "/no/such.pem"], "/no/such.pem, which can't be read: "),
     ];
     for (words, why) in cases {
         let url: &[&str] = if words[0].starts_with("wss") { &[] } else { &["127.0.0.1:1"] };
@@ -273,6 +302,18 @@ async fn a_server_that_says_nothing_is_given_up_when_its_time_is_up() {
     );
 }
 
+#[tokio::test]
+async fn a_server_that_says_no_goodbye_holds_nobody_up() {
+    let (address, mut waits) = server_without_goodbye().await;
+    run(&["call", &address, "x", "[1]"]).await.ok();
+    // One that calls once, and two that are measured.
+    run(&["bench", &address, "x", "[1]", "-n", "5", "-c", "2"]).await.ok();
+    for _ in 0..4 {
+        let waited = waits.recv().await.expect("a client left");
+        assert!(waited < Duration::from_secs(4), "{waited:?}");
+    }
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn ctrl_c_ends_a_call_without_a_word() {
@@ -296,6 +337,17 @@ async fn tls_is_there_and_trusts_a_root_that_is_given() {
     let url = format!("wss://localhost:{}", server.port());
     let done = run(&["call", &url, "ping", "--root-certificate", &file("cert.pem")]).await;
     assert_eq!(done.ok(), "\"pong\"\n");
+    // A comment in the character set of its author.
+    let commented = [b"# caf\xe9\n", made.cert.pem().as_bytes()].concat();
+    std::fs::write(file("commented.pem"), commented).expect("written");
+    assert_eq!(run(&["call", &url, "ping", "--root-certificate", &file("commented.pem")]).await.ok(), "\"pong\"\n");
+    #[cfg(unix)]
+    {
+        // What a shell's `<(..)` gives can be read once.
+        let piped =
+            crate::support::pipe(&["call", &url, "ping", "--root-certificate", "/dev/stdin"], &made.cert.pem()).await;
+        assert_eq!(piped.ok(), "\"pong\"\n");
+    }
     let done = run(&["call", &url, "ping"]).await;
     assert!(done.failed(3).starts_with("error: can't connect to wss://localhost"), "{done:?}");
     assert!(done.stderr.contains("with `--root-certificate FILE`"), "{done:?}");

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use super::REDRAWN;
-use crate::interrupts::Interrupts;
+use crate::{interrupts::Interrupts, session};
 
 /// What to call, and how long.
 pub(super) struct Load {
@@ -98,7 +98,7 @@ impl Load {
         };
         let (elapsed, is_interrupted) = (shared.start.elapsed(), *interrupted.borrow());
         if !is_interrupted {
-            join_all(self.clients.iter().map(Client::close)).await;
+            join_all(self.clients.iter().map(session::close)).await;
         }
         let mut whole = Tally::new();
         for tally in tallies {
