@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use conduit::{Client, Connect, Connection, Error, RunningServer, methods, rpc};
+use conduit::{Client, Connect, Connection, Error, ErrorObject, RunningServer, methods, rpc};
 use futures_util::{StreamExt, future::join_all, poll, stream};
 use serde_json::json;
 use tokio::{sync::Notify, time::Instant};
@@ -319,4 +319,39 @@ async fn calls_that_are_made_while_a_server_stops_are_answered_by_the_next() {
     stopping.await.expect("no panic").expect("stopped");
     let _second = start(servers("second").port(port)).await;
     assert_eq!(late.await.expect("the next server is there"), "second");
+}
+
+/// Let the client ask back.
+#[rpc]
+async fn ask(client: &Connection) -> Result<i64, ErrorObject> {
+    client.call("asked", ()).await.map_err(ErrorObject::internal)
+}
+
+#[tokio::test]
+async fn a_server_that_stops_does_not_wait_for_what_it_does_not_answer() {
+    let gate = Arc::<Gate>::default();
+    let server = start(builder(methods![name, ask]).open().state(Name("only")).shutdown_deadline(100 * PATIENCE)).await;
+    let of_handler = Arc::clone(&gate);
+    let asked = move |client: Client| {
+        let gate = Arc::clone(&of_handler);
+        async move {
+            gate.arrived.notify_one();
+            gate.open.notified().await;
+            let refused =
+                client.call::<String>("name", ()).timeout(100 * PATIENCE).await.expect_err("the server stops");
+            refused.code().expect("the server says so")
+        }
+    };
+    let client = Client::connect(format!("ws://{}", server.address())).on("asked", asked).await.expect("connected");
+    let idle = Client::connect(format!("ws://{}", server.address())).reconnect(false).await.expect("connected");
+    let outer = tokio::spawn(client.call::<i64>("ask", ()));
+    gate.arrived.notified().await;
+    let stopping = tokio::spawn(server.stop());
+    // From here on the server takes no call.
+    idle.closed().await;
+    gate.open.notify_one();
+    let answer = tokio::time::timeout(PATIENCE, outer).await.expect("nobody waits for the deadline").expect("no panic");
+    assert_eq!(answer.expect("the server waits for it"), -32005);
+    let stopped = tokio::time::timeout(PATIENCE, stopping).await.expect("nor does the server").expect("no panic");
+    stopped.expect("stopped");
 }

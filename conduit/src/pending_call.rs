@@ -26,9 +26,10 @@ use crate::{
 /// Nothing is sent before the first poll. It resolves to what was answered, as a `T`.
 ///
 /// While a client's connection is down its calls wait for the next, up to their timeout; [`Connect::max_waiting`] says
-/// how many may. So do those that a server which stops does not take any more (-32005): they have not run. When the
-/// connection falls on which a call was sent, it may have run: it fails at once, unless it is
-/// [idempotent](Self::idempotent), and is sent again over the next connection then. An answer that comes too late is
+/// how many may. So do those that a server which stops does not take any more (-32005): they have not run. Those that are
+/// made with the client which a method, a handler with an ack or `on_connect` is lent fail with that error at once: the
+/// server may wait for them. When the connection falls on which a call was sent, it may have run: it fails at once, unless
+/// it is [idempotent](Self::idempotent), and is sent again over the next connection then. An answer that comes too late is
 /// ignored.
 ///
 /// # Errors

@@ -45,7 +45,7 @@ pub(super) struct Exchange<'a> {
 
 /// What became of the attempts so far.
 #[derive(Default)]
-struct Past {
+struct Attempts {
     /// Whether the server may have worked on one.
     sent: AtomicBool,
     /// The answers of a server that was about to go, and took none of the calls.
@@ -64,15 +64,15 @@ impl Exchange<'_> {
     /// # Cancel safety
     /// Dropping the future gives the calls up: the server is asked to cancel those that it may be working on.
     pub(super) async fn run(&self, calls: u64, write: impl Write) -> Result<Vec<Outcome>> {
-        let past = Past::default();
-        let done = tokio::time::timeout(self.patience.limit, self.attempts(calls, write, &past)).await;
-        done.unwrap_or_else(|_| self.too_late(past))
+        let so_far = Attempts::default();
+        let done = tokio::time::timeout(self.patience.limit, self.attempts(calls, write, &so_far)).await;
+        done.unwrap_or_else(|_| self.too_late(so_far))
     }
 
-    async fn attempts(&self, calls: u64, write: impl Write, past: &Past) -> Result<Vec<Outcome>> {
+    async fn attempts(&self, calls: u64, write: impl Write, so_far: &Attempts) -> Result<Vec<Outcome>> {
         let (start, mut taken, mut waiting) = (Instant::now(), false, None);
         loop {
-            let place = self.place(taken, &past.sent).await?;
+            let place = self.place(taken, &so_far.sent).await?;
             drop(waiting.take());
             let connection = place.connection;
             let ids = self.link.next_ids(calls);
@@ -84,22 +84,24 @@ impl Exchange<'_> {
             }
             // A connection that fell since counts for nothing.
             let Some(answers) = self.register(&ids, connection) else { continue };
-            let _ticket = Ticket { link: self.link, ids: ids.clone(), sent: &past.sent };
+            let _ticket = Ticket { link: self.link, ids: ids.clone(), sent: &so_far.sent };
             self.link.send(text, Route::Calls(ids), place);
             let outcomes = join_all(answers.into_iter().map(outcome)).await;
             // An entry that was answered before the connection ended keeps its answer.
             let Some((was_sent, ending)) = fell(&outcomes) else {
-                // As what waits when the connection has fallen: it is about to.
-                waiting = if are_turned_away(&outcomes) { self.link.waiting() } else { None };
+                // As what waits when the connection has fallen: it is about to. What goes ahead does not wait: the server
+                // may wait for whoever calls, before it closes.
+                let goes_ahead = self.ahead == Some(connection);
+                waiting = if !goes_ahead && are_turned_away(&outcomes) { self.link.waiting() } else { None };
                 if waiting.is_none() {
                     return Ok(outcomes);
                 }
-                let _ = past.turned_away.set(outcomes);
+                let _ = so_far.turned_away.set(outcomes);
                 self.link.gone(connection).await;
                 taken = true;
                 continue;
             };
-            past.sent.fetch_or(was_sent, Ordering::Relaxed);
+            so_far.sent.fetch_or(was_sent, Ordering::Relaxed);
             if was_sent && (!self.idempotent || ending.is_of_size()) {
                 return Err(ending.not_answered(self.what));
             }
@@ -123,7 +125,7 @@ impl Exchange<'_> {
     }
 
     /// What is known when the time is up.
-    fn too_late(&self, Past { sent, turned_away }: Past) -> Result<Vec<Outcome>> {
+    fn too_late(&self, Attempts { sent, turned_away }: Attempts) -> Result<Vec<Outcome>> {
         let (what, timeout) = (self.what, self.patience.limit);
         if sent.into_inner() {
             let message = format!("{what} was not answered within {timeout:?}; the call may have run");
