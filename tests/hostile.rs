@@ -928,7 +928,7 @@ async fn a_panic_in_a_hook_harms_nobody_else() {
     for _ in 0..TIMES {
         assert!(Peer::upgrade(server.address(), Some("login")).await.is_err());
         let mut refused = Peer::connect_with(&server, "connect").await;
-        assert_eq!(refused.closed().await.map(|frame| u16::from(frame.code)), Some(4003));
+        assert_eq!(refused.closed().await.map(|frame| u16::from(frame.code)), Some(1011));
         drop(Peer::connect_with(&server, "good").await);
         // The hook behind the one that panics runs.
         left.notified().await;

@@ -143,7 +143,10 @@ async fn a_connect_hook_may_refuse() {
     let frame = peer.closed().await.expect("a close frame with a code");
     assert_eq!((u16::from(frame.code), frame.reason.as_str()), (4003, "we are full"));
     let mut peer = Peer::connect(&server).await;
-    assert_eq!(peer.error("rpc.login", json!(["p"])).await["message"], "login failed: we are full");
+    assert_eq!(
+        peer.error("rpc.login", json!(["p"])).await,
+        json!({ "code": -32001, "message": "login failed: we are full" })
+    );
     assert_eq!(peer.closed().await.map(|frame| u16::from(frame.code)), Some(4003));
 }
 

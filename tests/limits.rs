@@ -39,8 +39,9 @@ async fn one_connection_too_many_is_refused_with_503_and_has_room_afterwards() {
     let body = r#"{"jsonrpc":"2.0","method":"add","params":[1,2],"id":1}"#;
     assert_eq!(http(server.address(), "POST", &headers, body).await.0, 200);
     let mut stranger = Peer::connect(&server).await;
-    let message = stranger.error("rpc.login", json!(["p"])).await["message"].clone();
-    assert_eq!(message, "login failed: the server is full: it holds 2 connections");
+    let error = stranger.error("rpc.login", json!(["p"])).await;
+    let message = "login failed: the server is full: it holds 2 connections";
+    assert_eq!(error, json!({ "code": -32007, "message": message, "data": { "retry_after_ms": 5000 } }));
     assert_eq!(stranger.closed().await.map(|frame| u16::from(frame.code)), Some(1013));
     drop(two);
     while server.server().connection_count() > 1 {

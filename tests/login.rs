@@ -240,6 +240,41 @@ async fn a_login_that_takes_longer_than_a_stranger_may_is_refused() {
     assert!(matches!(refused, Ok(Err(WsError::Http(response))) if response.status() == 503));
 }
 
+#[tokio::test]
+async fn a_login_that_could_not_be_looked_at_is_no_failed_one() {
+    let hook = |_: Server, credentials: Credentials| async move {
+        assert_ne!(credentials.token, "bug", "a bug in the hook");
+        if credentials.token == "right" { Ok(Identity::new("joe")) } else { Err("nobody has this token") }
+    };
+    let server = start(builder(methods![who]).login(hook).max_failed_logins(2)).await;
+    let mut stranger = Peer::connect(&server).await;
+    for _ in 0..3 {
+        let error = stranger.error("rpc.login", json!(["bug"])).await;
+        assert_eq!(error, json!({ "code": -32603, "message": "login failed: the server failed" }));
+        match Peer::upgrade(server.address(), Some("bug")).await {
+            Err(WsError::Http(response)) => {
+                assert_eq!(response.status(), 503);
+                assert_eq!(response.headers()["retry-after"], "5");
+            }
+            other => panic!("it was not refused: {:?}", other.map(drop)),
+        }
+    }
+    assert_eq!(Peer::connect_with(&server, "right").await.result("who", json!([])).await, "joe");
+}
+
+#[tokio::test]
+async fn an_address_that_fails_too_often_is_told_when_to_come_back() {
+    let server = start(builder(methods![who]).password("right").max_failed_logins(1)).await;
+    assert!(Peer::upgrade(server.address(), Some("wrong")).await.is_err());
+    match Peer::upgrade(server.address(), Some("right")).await {
+        Err(WsError::Http(response)) => {
+            let wait: u64 = response.headers()["retry-after"].to_str().expect("a text").parse().expect("seconds");
+            assert!(response.status() == 429 && (1..=60).contains(&wait), "{response:?}");
+        }
+        other => panic!("it was not refused: {:?}", other.map(drop)),
+    }
+}
+
 #[test]
 fn headers_to_log_in_by_are_checked() {
     let hook = |_: Server, _: Credentials| async { Err::<Identity, _>("nobody") };

@@ -409,7 +409,7 @@ async fn hooks_that_refuse_are_causes_and_hooks_that_fail_are_failures() {
         })
         .on_client_disconnect(|_, _| async { Err("the database is gone") });
     let server = start(settings).await;
-    for (token, code) in [("mallory", 4003), ("trent", 4003)] {
+    for (token, code) in [("mallory", 4003), ("trent", 1011)] {
         let frame = Peer::connect_with(&server, token).await.closed().await;
         assert_eq!(frame.map(|frame| u16::from(frame.code)), Some(code));
     }

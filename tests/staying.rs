@@ -11,8 +11,11 @@ use std::{
 
 use conduit::{Client, Connect, Connection, Error, ErrorObject, RunningServer, methods, rpc};
 use futures_util::{StreamExt, future::join_all, poll, stream};
-use serde_json::json;
-use tokio::{sync::Notify, time::Instant};
+use serde_json::{Value, json};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::Instant,
+};
 
 use crate::support::{
     PATIENCE, builder,
@@ -180,6 +183,33 @@ async fn a_silence_from_any_byte_on_is_survived() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_corrupted_byte_is_survived_wherever_it_is() {
     survive_at_every_byte(Kind::Corrupt).await;
+}
+
+#[tokio::test]
+async fn a_client_that_logs_in_to_a_full_server_comes_back_when_there_is_a_place() {
+    let server = start(builder(methods![add]).password("secret").max_connections(1)).await;
+    let first = Client::connect(format!("ws://{}", server.address())).password("secret").await.expect("connected");
+    let (told, mut logins) = mpsc::unbounded_channel();
+    let client = Client::connect(format!("ws://{}", server.address()))
+        .reconnect_delay(Duration::from_millis(1)..=Duration::from_millis(5))
+        .on_connect(move |client: Client| {
+            let told = told.clone();
+            async move {
+                let login = client.call::<Value>("rpc.login", ["secret"]).await.map(drop);
+                let _ = told.send(login.clone());
+                login
+            }
+        })
+        .await
+        .expect("connected");
+    // More often than wrong tokens are tried.
+    for _ in 0..5 {
+        let error = logins.recv().await.expect("a login").expect_err("the server is full");
+        assert!(!error.is_unauthorized() && error.code() == Some(-32007), "{error}");
+    }
+    first.close().await;
+    let sum = tokio::time::timeout(PATIENCE, add::call(&client, 2, 3).idempotent()).await;
+    assert_eq!(sum.expect("the client is back").expect("the client lives"), 5);
 }
 
 /// What became of calls.

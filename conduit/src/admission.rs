@@ -8,7 +8,7 @@ use std::{
 use tracing::{Instrument, Span};
 
 use crate::{
-    capacity::Seat,
+    capacity::{COME_BACK_AFTER, Seat},
     close::{CloseCode, Disconnected},
     connection::{Connection, ConnectionId},
     dispatch::Reply,
@@ -17,6 +17,7 @@ use crate::{
     identity::{Credentials, Identity, Refusal, check_version},
     lifecycle,
     metrics::Cause,
+    protocol::ErrorCode,
     rate::Rates,
     server::Server,
     session::{self, Handler, Socket, shutting_down},
@@ -37,6 +38,8 @@ impl Server {
         let attempt = admitted.inspect_err(|_| self.0.metrics.refused(Cause::Throttled))?;
         match self.0.auth.identify(self, credentials).await {
             Ok(identity) => Ok(identity),
+            // Of credentials that could not be looked at nobody knows whether they are wrong.
+            Err(refusal) if refusal.code != ErrorCode::Unauthorized => Err(refusal),
             Err(refusal) => {
                 self.0.metrics.refused(Cause::BadToken);
                 attempt.failed().await;
@@ -48,13 +51,13 @@ impl Server {
     /// Logs a connection in whose login was begun, and runs its hooks.
     ///
     /// # Errors
-    /// Why a hook refused it. The connection closes then.
-    pub(crate) async fn welcome(&self, connection: &Connection, identity: Identity) -> Result<(), String> {
+    /// Why it is not let in: a hook refused it, or the server can't take it now. The connection closes then.
+    pub(crate) async fn welcome(&self, connection: &Connection, identity: Identity) -> Result<(), Refusal> {
         if !connection.take_place() {
             let reason = format!("the server is full: it holds {} connections", self.0.config.max_connections);
             self.0.metrics.refused(Cause::Full);
             connection.refuse(CloseCode::TRY_AGAIN_LATER, &reason);
-            return Err(reason);
+            return Err(Refusal::for_now(reason, COME_BACK_AFTER));
         }
         // A call over HTTP comes and goes without being a client.
         let is_client = self.0.hub.get(connection.id()).is_some();
@@ -67,30 +70,30 @@ impl Server {
         // In a task of its own: a peer that goes away in the middle does not cut the hooks short.
         let hooks = async move {
             let hooks = server.run_connect_hooks(&connection, identity);
-            server.unless_killed(hooks).await.unwrap_or_else(|| Err("the server is shutting down".into()))
+            server.unless_killed(hooks).await.unwrap_or_else(|| Err(Refusal::shutting_down()))
         };
         let hooks = self.0.sessions.spawn(hooks.in_current_span());
-        hooks.await.unwrap_or_else(|_| Err("the server is shutting down".into()))
+        hooks.await.unwrap_or_else(|_| Err(Refusal::shutting_down()))
     }
 
-    async fn run_connect_hooks(&self, connection: &Connection, identity: Identity) -> Result<(), String> {
+    async fn run_connect_hooks(&self, connection: &Connection, identity: Identity) -> Result<(), Refusal> {
         let _in_turn = connection.hooks().lock().await;
         if !connection.enter(identity) {
-            return Err("the connection is gone".into());
+            return Err(Refusal::unheard("the connection is gone"));
         }
         match lifecycle::until_failure(&self.0.hooks.connect, connection).await {
             Ok(()) => connection.go_live(),
             Err(failure) => {
                 self.0.metrics.connect_refused(&failure);
-                let reason = match failure {
-                    Failure::Said(reason) => reason,
+                let (code, refusal) = match failure {
+                    Failure::Said(reason) => (CloseCode::REFUSED, Refusal::from(reason)),
                     Failure::Panicked(text) => {
                         tracing::error!("a connect hook panicked: {text}");
-                        "the server failed".into()
+                        (CloseCode::INTERNAL_ERROR, Refusal::unheard("the server failed"))
                     }
                 };
-                connection.refuse(CloseCode::REFUSED, &reason);
-                return Err(reason);
+                connection.refuse(code, &refusal.reason);
+                return Err(refusal);
             }
         }
         Ok(())
@@ -127,9 +130,9 @@ impl Server {
         let logging_in = identity.filter(|_| connection.begin_login());
         let welcome = Box::pin(async {
             if let Some(identity) = logging_in
-                && let Err(reason) = self.welcome(&connection, identity).await
+                && let Err(refusal) = self.welcome(&connection, identity).await
             {
-                tracing::debug!(reason, "refused");
+                tracing::debug!(reason = refusal.reason, "refused");
             }
         });
         let (handler, terms) = (Handler::JsonRpc(Arc::clone(&self.0.dispatcher)), Arc::clone(&self.0.terms));

@@ -119,9 +119,20 @@ impl ServerBuilder {
     /// [`Identity`] or with the reason of a refusal.
     ///
     /// It is asked when a client connects, or posts, with an `Authorization: Bearer` header or one of the
-    /// [`login_headers`](Self::login_headers), and refuses with status 401 then; and when a client that came without
-    /// calls `rpc.login`. The credentials hold the headers either way. How many logins of an address it looks at at a
-    /// time is [`max_failed_logins`](Self::max_failed_logins).
+    /// [`login_headers`](Self::login_headers); and when a client that came without calls `rpc.login`. The credentials
+    /// hold the headers either way. How many logins of an address it looks at at a time is
+    /// [`max_failed_logins`](Self::max_failed_logins).
+    ///
+    /// | the hook | status, or error of `rpc.login` | the client |
+    /// |---|---|---|
+    /// | returns `Err` | 401, -32001 | reads the reason; one whose password is fixed does not come back |
+    /// | panics | 503, -32603 | comes back later |
+    /// | takes longer than [`auth_timeout`](Self::auth_timeout) | 503; the connection closes with 4001 | comes back later |
+    /// | is not asked: too many logins of the address failed | 429, -32007 | comes back after `retry_after_ms` |
+    ///
+    /// So `Err` is a verdict on the credentials, and it alone counts as a failed login. A hook that can't tell now,
+    /// because its database is down, panics (`.expect("the database answers")`): the log has the text, the client does
+    /// not.
     ///
     /// ```
     /// use conduit::{Credentials, Identity, Server};

@@ -55,7 +55,7 @@ async fn login(
     }
     let _given_up = GiveUp(client);
     let identity = server.authenticate(credentials).await.map_err(LoginError)?;
-    server.welcome(client, identity).await.map_err(|reason| LoginError(reason.into()))?;
+    server.welcome(client, identity).await.map_err(LoginError)?;
     Ok(done)
 }
 

@@ -1,9 +1,15 @@
 //! How many connections a server holds: those that have logged in, and apart from them those that have not.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
+
+/// How long a client should stay away from a server that can't take it.
+pub(crate) const COME_BACK_AFTER: Duration = Duration::from_secs(5);
 
 /// The places of a server. Connections that have not logged in have few of their own, so that strangers can't
 /// take those of clients.

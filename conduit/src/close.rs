@@ -24,7 +24,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, error::ProtocolError};
 /// | 1007 | a text frame was not UTF-8 | likewise |
 /// | 1008 | more was sent on a raw route than `max_messages_per_second` or `max_bytes_per_second` | yes, more slowly |
 /// | 1009 | a message was over `max_message_size` | not with that message |
-/// | 1011 | the handler of a raw route failed; the server's log says how | yes |
+/// | 1011 | the handler of a raw route failed, or a connect hook panicked; the server's log says how | yes |
 /// | 1013 | the server is full | yes, after a while |
 /// | 3000 | never sent: how a client ends whose login is refused when it comes back | no |
 /// | 4001 | no login within `auth_timeout` | with credentials, or an `on_connect` hook that logs in |

@@ -113,7 +113,7 @@ impl<T: Into<String>> From<T> for Refusal {
 }
 
 impl Refusal {
-    /// The address must wait so long.
+    /// The client must wait so long.
     pub(crate) fn for_now(reason: String, wait: Duration) -> Self {
         let data = json!({ "retry_after_ms": u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) });
         Self { code: ErrorCode::RateLimited, reason, data: Some(data) }
@@ -122,6 +122,17 @@ impl Refusal {
     /// The credentials could not be looked at.
     pub(crate) fn unheard(reason: impl Into<String>) -> Self {
         Self { code: ErrorCode::InternalError, ..reason.into().into() }
+    }
+
+    /// The server stops, and closes the connection.
+    pub(crate) fn shutting_down() -> Self {
+        let data = Some(json!({ "closing": true }));
+        Self { code: ErrorCode::ShuttingDown, data, ..Self::from("the server is shutting down") }
+    }
+
+    /// How long the client must wait, if that is why.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        Some(Duration::from_millis(self.data.as_ref()?.get("retry_after_ms")?.as_u64()?))
     }
 
     /// What the client reads.

@@ -26,7 +26,8 @@ impl ServerBuilder {
     }
 
     /// Runs when a client has logged in, before its first call is served. A failure refuses the client: its
-    /// connection closes with 4003 and the failure's text; calls that still run have a quarter of a second to end.
+    /// connection closes with 4003 and the failure's text, after a panic with 1011 and none; calls that still run have a
+    /// quarter of a second to end.
     ///
     /// What the hook sends arrives; what it asks by [`Connection::call`] is not answered before it has ended. A broadcast
     /// to all passes the client over until then; one to a room that the hook put it in, or to its number, does not.

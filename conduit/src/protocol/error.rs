@@ -24,7 +24,7 @@ pub enum ErrorCode {
     InvalidParams,
     /// "Internal JSON-RPC error": a panic, or a result that can't be written as JSON.
     InternalError,
-    /// The method asks for a login that the connection has not made, or the login failed.
+    /// The method asks for a login that the connection has not made, or a login was refused.
     Unauthorized,
     /// The connection has as many calls in flight as it may have.
     TooManyCalls,
@@ -37,8 +37,8 @@ pub enum ErrorCode {
     ShuttingDown,
     /// The caller is known and has none of the roles that may call the method.
     Forbidden,
-    /// The connection sends more than it may, or too many logins from its address failed; `data.retry_after_ms` says when to
-    /// try again.
+    /// The connection sends more than it may, too many logins from its address failed, or it logs in to a server that is
+    /// full; `data.retry_after_ms` says when to try again.
     RateLimited,
     /// The call has run, and its answer is larger than a message may be.
     AnswerTooLarge,

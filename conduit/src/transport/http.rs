@@ -24,9 +24,12 @@ use crate::{
 /// Answers 200 with what JSON-RPC answers, errors of calls included, and 204 when it answers nothing.
 ///
 /// What the HTTP layer itself refuses has an HTTP status: 401 for a wrong token or a login that is missing,
-/// 408 for a body that does not go on, 413 for one over `max_message_size`, 415 for one that is not `application/json`,
-/// 429 for a login from an address that fails too often, 503 where strangers have taken all their places. That only JSON is taken matters for security: browsers send any
-/// other type across origins without asking.
+/// 403 for a page of an origin that is not allowed, 408 for a body that does not go on, 413 for one over
+/// `max_message_size`, 415 for one that is not `application/json`, 429 for a login from an address that fails too often.
+/// 503 is for a login that could not be looked at (the hook panicked, or took longer than `auth_timeout`), where
+/// strangers have taken all their places, and while the server has not started or shuts down. 429 and 503 tell in
+/// `Retry-After` when to come back. That only JSON is taken matters for security: browsers send any other type across
+/// origins without asking.
 pub(super) async fn call(State(server): ServerState, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if let Some(refusal) = turned_away(&server, &parts.headers).await {

@@ -17,7 +17,7 @@ mod socket;
 mod tls;
 mod websocket;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -36,6 +36,7 @@ use axum::{
 pub(crate) use self::listen::serve_stream;
 pub(crate) use self::{idle::IdleSockets, listen::serve, tls::Tls};
 use crate::{
+    capacity::COME_BACK_AFTER,
     handshake::{Handshake, Headers, VERSION_HEADER},
     identity::{Credentials, Identity, Refusal, bearer},
     metrics::Cause,
@@ -91,11 +92,12 @@ async fn login(server: &Server, headers: &HeaderMap, handshake: &Handshake) -> R
 
 fn refused(refusal: &Refusal) -> Response {
     let body = error_text(&Id::NULL, &refusal.to_error_object());
-    match refusal.code {
-        ErrorCode::Unauthorized => unauthorized(body),
-        ErrorCode::RateLimited => (StatusCode::TOO_MANY_REQUESTS, http::json(body)).into_response(),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, COME_BACK_AFTER)], http::json(body)).into_response(),
-    }
+    let status = match refusal.code {
+        ErrorCode::Unauthorized => return unauthorized(body),
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, retry_after(refusal.wait().unwrap_or(COME_BACK_AFTER)), http::json(body)).into_response()
 }
 
 fn unauthorized(body: String) -> Response {
@@ -125,11 +127,13 @@ const WANTED: &str = "wanted is `Authorization: Bearer TOKEN`";
 /// The header in which a client tells its version.
 const VERSION: HeaderName = HeaderName::from_static(VERSION_HEADER);
 
-/// How many seconds a client should stay away from a server that can't take it.
-const COME_BACK_AFTER: &str = "5";
-
 fn unavailable(why: &str) -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, COME_BACK_AFTER)], format!("{why}\n")).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, retry_after(COME_BACK_AFTER), format!("{why}\n")).into_response()
+}
+
+/// The header counts whole seconds; who comes before the time is over comes in vain.
+fn retry_after(wait: Duration) -> [(HeaderName, u64); 1] {
+    [(RETRY_AFTER, wait.as_secs() + u64::from(wait.subsec_nanos() > 0))]
 }
 
 fn handshake(headers: &HeaderMap, extensions: &Extensions) -> Handshake {
