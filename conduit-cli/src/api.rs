@@ -70,28 +70,41 @@ impl Api {
         let sent = || self.sent_event(name).map(Entry::Sent);
         match self.0.method(name).map(Entry::Method).or_else(event).or_else(sent) {
             Some(entry) => Ok(entry),
-            None => Err(match self.nearest_sent(name) {
-                Some(near) => not_found(format!("method or event `{name}` not found; did you mean `{near}`?")),
-                None => self
-                    .refusal(name, "method or event")
-                    .unwrap_or_else(|| Failure::refused(format!("`{name}` is not described"))),
-            }),
+            None => Err(self.undescribed(name)),
+        }
+    }
+
+    fn undescribed(&self, name: &str) -> Failure {
+        let known = self.handled().chain(names(self.sent_events()));
+        if self.is_missing(name) {
+            return not_found("method or event", name, known);
+        }
+        let failure = Failure::refused(format!("`{name}` is not described"));
+        match nearest(name, known) {
+            Some(near) => failure.help(format!("did you mean `{near}`?")),
+            None => failure,
         }
     }
 
     /// Why there is nothing of this name to call or to send, if there is not. `noun` is what it was taken for.
     pub(crate) fn refusal(&self, name: &str, noun: &str) -> Option<Failure> {
-        let refusal = self.0.check(name, &()).err().filter(|refusal| refusal.code() == NOT_FOUND)?;
-        if self.sent_event(name).is_some() {
-            return Some(not_found(format!("{noun} `{name}` not found: the server sends it, and does not handle it")));
+        if !self.is_missing(name) {
+            return None;
         }
-        let message = refusal.message();
-        let message = message.strip_prefix("method").map_or(message.to_owned(), |rest| format!("{noun}{rest}"));
-        // Where nothing like it is found, what to do is told in words of the command line.
-        Some(match message.strip_suffix("; `listall` lists what there is") {
-            Some(message) => not_found(message.to_owned()).help("`conduit list` lists what there is"),
-            None => not_found(message),
+        Some(match self.sent_event(name) {
+            Some(_) => missing(format!("{noun} `{name}` not found: the server sends it, and does not handle it")),
+            None => not_found(noun, name, self.handled()),
         })
+    }
+
+    /// Whether the server is known to take nothing of this name. One that does not tell all may.
+    fn is_missing(&self, name: &str) -> bool {
+        self.0.check(name, &()).is_err_and(|refusal| refusal.code() == NOT_FOUND)
+    }
+
+    /// The names of what it takes.
+    fn handled(&self) -> impl Iterator<Item = &str> {
+        self.0.methods().iter().map(|method| &*method.name).chain(names(self.events()))
     }
 
     /// What is to be said of listening to an event that the server does not say it sends. It may come all the same.
@@ -100,17 +113,11 @@ impl Api {
         if is_any || self.sent_events().is_empty() || self.sent_event(event).is_some() {
             return None;
         }
-        let hint = match self.nearest_sent(event) {
+        let hint = match nearest(event, names(self.sent_events())) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`conduit list` lists what it says".to_owned(),
         };
         Some(format!("the server does not say that it sends `{}`; {hint}", output::safe(event)))
-    }
-
-    /// The event that was meant, if the server sends one whose name is near.
-    fn nearest_sent(&self, name: &str) -> Option<&str> {
-        let near = self.sent_events().iter().map(|event| (strsim::jaro_winkler(&event.name, name), &*event.name));
-        near.filter(|(near, _)| *near > 0.85).max_by(|a, b| a.0.total_cmp(&b.0)).map(|near| near.1)
     }
 
     /// The schema of what a method, else an event, takes; unknown where there is neither.
@@ -143,8 +150,28 @@ impl<'a> Entry<'a> {
     }
 }
 
-fn not_found(message: String) -> Failure {
+fn names(events: &[EventDescription]) -> impl Iterator<Item = &str> {
+    events.iter().map(|event| &*event.name)
+}
+
+/// What is said of a name that there is not, with the nearest of those that there are.
+fn not_found<'a>(noun: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+    match nearest(name, known) {
+        Some(near) => missing(format!("{noun} `{name}` not found; did you mean `{near}`?")),
+        None => missing(format!("{noun} `{name}` not found")).help("`conduit list` lists what there is"),
+    }
+}
+
+/// As the server would answer.
+fn missing(message: String) -> Failure {
     conduit::Error::from(ErrorObject::new(NOT_FOUND, message)).into()
+}
+
+/// The name that was meant, if one is near.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = known.map(|known| (strsim::jaro_winkler(known, name), known)).filter(|(near, _)| *near > 0.85);
+    // Of two that are as near, always the same.
+    near.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1))).map(|near| near.1)
 }
 
 fn is_builtin(name: &str) -> bool {
@@ -178,5 +205,22 @@ mod tests {
         let names: Vec<_> = api.methods().iter().map(|method| method.name.as_str()).collect();
         assert_eq!(names, ["a", "listall", "rpc.discover"]);
         assert_eq!(api.methods()[0].description, "\u{fffd}[2J\nx");
+    }
+
+    #[test]
+    fn a_name_that_is_not_described_leads_to_one_that_is() {
+        let told = |is_partial: bool| {
+            let document = json!({
+                "methods": [{ "name": "count", "params": [] }],
+                "x-events": [],
+                "x-sent-events": [{ "name": "counted", "payload": true }],
+                "x-partial": is_partial,
+            });
+            Api::new(&OpenRpc::try_from(document).expect("a document")).entry("couned").expect_err("unknown").text()
+        };
+        assert!(told(false).contains("method or event `couned` not found; did you mean `counted`?"), "{}", told(false));
+        // It may be one of those that are not told.
+        let partial = told(true);
+        assert!(partial.contains("`couned` is not described") && partial.contains("mean `counted`?"), "{partial}");
     }
 }

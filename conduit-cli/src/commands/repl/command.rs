@@ -1,7 +1,10 @@
 //! What a line asks for.
 
 use super::words;
-use crate::failure::{Failure, Result};
+use crate::{
+    api::nearest,
+    failure::{Failure, Result},
+};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command {
@@ -72,8 +75,7 @@ pub(super) fn meant(word: &str) -> Option<&'static str> {
 
 fn unknown(name: &str) -> Failure {
     let failure = Failure::usage(format!("there is no command `{name}`"));
-    let near = NAMES.into_iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
-    match near.filter(|near| strsim::jaro_winkler(near, name) > 0.8) {
+    match nearest(name, NAMES.into_iter()) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure.help("`:help` lists them"),
     }
