@@ -272,6 +272,11 @@ impl ServerBuilder {
     ///
     /// A type that is given twice counts once. Two types that name one event are a fault that [`build`](Self::build)
     /// tells.
+    ///
+    /// Of an event that is handled and sent, the schemas say whether its payload is one type. Two types of one name,
+    /// description and shape pass for one if what is sent always has the members that a handler requires: the document
+    /// then tells the handler's schema both ways, which may require less than what is sent always has. Types of different
+    /// names are told apart.
     #[track_caller]
     pub fn sends<E: Event>(mut self) -> Self {
         self.sends.push(Sends::of::<E>());
