@@ -1,10 +1,10 @@
 //! Events that a server says it sends: in its document, and in what whoever reads it knows.
 
-use conduit::{Client, Connection, Event, Identity, Server, ServerBuilder, methods};
+use conduit::{Client, Connection, Event, Identity, Server, ServerBuilder, methods, on};
 use futures_util::StreamExt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Peer, builder, start};
 
@@ -148,14 +148,26 @@ async fn what_is_declared_and_what_is_not_is_sent_alike() {
     assert_eq!(others.next().await.expect("an event").expect("a payload"), 7);
 }
 
+#[on("wipe", allow = "admin")]
+async fn wipe() {}
+
 #[tokio::test]
 async fn every_role_reads_what_is_sent() {
-    let server = server().on("wipe", |_: Connection| async {}).login(
-        |_: Server, credentials: conduit::Credentials| async move { Ok::<_, String>(Identity::new(credentials.token)) },
-    );
+    let server = server().methods(methods![wipe]).login(|_: Server, credentials: conduit::Credentials| async move {
+        let who = Identity::new(credentials.token.clone());
+        Ok::<_, String>(if credentials.token == "root" { who.with_role("admin") } else { who })
+    });
     let server = start(server).await;
-    let client = Client::connect(url(&server)).password("ann").discover().await.expect("connected");
-    assert_eq!(client.discovered().expect("known").sent_events().len(), 4);
+    let document = async |token| {
+        let client = Client::connect(url(&server)).password(token).discover().await.expect("connected");
+        client.discovered().expect("known").json().clone()
+    };
+    let (root, ann) = (document("root").await, document("ann").await);
+    assert_eq!((root.get("x-partial"), &ann["x-partial"]), (None, &json!(true)));
+    let handled = |document: &Value| document["x-events"].as_array().expect("a list").len();
+    assert_eq!((handled(&root), handled(&ann)), (3, 2), "who may not wipe does not read of it");
+    assert_eq!(ann["x-sent-events"], root["x-sent-events"]);
+    assert_eq!(ann["x-sent-events"].as_array().expect("a list").len(), 4);
     let stranger = Client::connect(url(&server)).await.expect("connected");
     assert_eq!(stranger.discover().await.expect_err("no login").code(), Some(-32001));
 }
