@@ -416,6 +416,16 @@ async fn a_stream_gives_events_in_order_and_goes_on_after_one_that_does_not_fit(
 }
 
 #[tokio::test]
+async fn a_stream_of_all_events_answers_no_call() {
+    let server = start(server()).await;
+    let client = connect(&server).await.expect("connected");
+    let mut all = client.events::<Value>("*");
+    assert_eq!(ask::call(&client, "wipe".into(), json!({})).await.expect("answered")["code"], -32601);
+    told(&client, "other", json!({ "n": 1 })).await;
+    assert_eq!(within(all.next()).await.expect("an event").expect("it fits"), json!({ "n": 1 }));
+}
+
+#[tokio::test]
 async fn a_stream_that_is_not_read_drops_the_oldest_events_and_says_how_many() {
     let server = start(server()).await;
     let client = connect(&server).await.expect("connected");

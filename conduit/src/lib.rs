@@ -310,6 +310,8 @@ pub use conduit_macros::on_startup;
 /// }
 /// ```
 ///
+/// It does not run for calls by HTTP `POST`, which have no connection.
+///
 #[cfg(feature = "server")]
 pub use conduit_macros::on_client_connect;
 

@@ -31,6 +31,9 @@ impl ServerBuilder {
     ///
     /// What the hook sends arrives; what it asks by [`Connection::call`] is not answered before it has ended. A broadcast
     /// to all passes the client over until then; one to a room that the hook put it in, or to its number, does not.
+    ///
+    /// Calls by HTTP `POST` have no connection, and so no hook: whoever must not call at all is for the
+    /// [login](Self::login) to refuse.
     pub fn on_client_connect<F, Fut>(mut self, function: F) -> Self
     where
         F: Fn(Connection) -> Fut + Send + Sync + 'static,

@@ -117,13 +117,23 @@ impl Handlers {
     /// those that handle one event only are taken out.
     ///
     /// JSON-RPC 2.0 keeps the names that start with `rpc.` for itself: they are no events of the application, so the
-    /// fallback is not asked about them.
-    pub(super) fn find(&self, event: &str, admit: impl FnOnce() -> Result<(), ErrorObject>) -> Option<Takers> {
+    /// fallback is not asked about them. Nor is a stream of `"*"`, which looks on, about what is to be answered: that may
+    /// be a call of a method that this client has not.
+    pub(super) fn find(
+        &self,
+        event: &str,
+        is_answered: bool,
+        admit: impl FnOnce() -> Result<(), ErrorObject>,
+    ) -> Option<Takers> {
         let mut table = self.lock();
         let fallback = || table.by_event.get(FALLBACK).filter(|_| !event.starts_with("rpc."));
         let entries = table.by_event.get(event).or_else(fallback)?;
         let is_feed = |entry: &&Entry| entry.kind == Kind::Feed;
-        let refusal = if entries.iter().all(|entry| is_feed(&entry)) { None } else { admit().err() };
+        let only_feeds = entries.iter().all(|entry| is_feed(&entry));
+        if only_feeds && is_answered && !table.by_event.contains_key(event) {
+            return None;
+        }
+        let refusal = if only_feeds { None } else { admit().err() };
         let takes = |entry: &&Entry| refusal.is_none() || is_feed(entry);
         let handlers = entries.iter().filter(takes).map(|entry| Arc::clone(&entry.handler)).collect();
         let is_spent = |entry: &&Entry| refusal.is_none() && entry.kind == Kind::Once;

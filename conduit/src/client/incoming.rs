@@ -119,7 +119,8 @@ impl Incoming {
     fn event(&self, request: Request<'_>) -> Entry {
         // Before the look-up: a handler of one event is not spent on one that it may not handle.
         let admit = || self.shared.in_flight.admit(size(request.params));
-        let Some(takers) = self.shared.handlers.find(&request.method, admit) else { return not_handled(&request) };
+        let takers = self.shared.handlers.find(&request.method, request.id.is_some(), admit);
+        let Some(takers) = takers else { return not_handled(&request) };
         // With the last handle gone the connection is about to close.
         let Some(client) = self.client_for(&request) else { return Entry::Ended(None) };
         let host = Arc::new(Host(client));

@@ -220,7 +220,8 @@ impl Client {
     /// # Ok(()) }
     /// ```
     ///
-    /// [`Events`] says what becomes of events that are not read in time. The names are those of [`on`](Self::on), and
+    /// [`Events`] says what becomes of events that are not read in time. An event that the server asks an answer to is
+    /// answered with `null`, but not by a stream of `"*"`. The names are those of [`on`](Self::on), and
     /// handlers of the same event run as well.
     ///
     /// # Panics
