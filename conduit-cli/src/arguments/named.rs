@@ -51,11 +51,21 @@ impl<'a> Target<'a> {
         let dots = name.rmatch_indices('.').map(|(at, _)| (&name[..at], &name[at + 1..]));
         let member = dots.filter(|(_, member)| !member.is_empty()).find_map(|(object, member)| {
             let schema = params.property(object).filter(|schema| schema.kinds().takes_objects())?;
-            let Self { mut path, schema } = Self::of(member, schema);
+            let Self { mut path, schema } = Self::within(member, schema);
             path.insert(0, object.to_owned());
             Some(Self { path, schema })
         });
         member.unwrap_or_else(|| Self { path: vec![name.to_owned()], schema: params.other_members() })
+    }
+
+    /// A member of an argument. Where the schema does not tell of it, each dot leads to a member.
+    fn within(name: &str, object: Schema<'a>) -> Self {
+        let target = Self::of(name, object);
+        let is_told = target.schema.is_some() || target.path.len() > 1;
+        if is_told || name.split('.').any(str::is_empty) {
+            return target;
+        }
+        Self { path: name.split('.').map(str::to_owned).collect(), schema: None }
     }
 
     /// As a JSON pointer.

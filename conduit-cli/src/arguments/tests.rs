@@ -81,9 +81,14 @@ fn items_of_lists_are_given_one_by_one_and_members_of_objects_by_a_dot() {
             "labels": { "type": "object", "additionalProperties": { "type": "string" } },
             "x.y": { "type": "string" },
             "n": { "type": "integer" },
+            "any": true,
+            "tagged": { "oneOf": [
+                { "type": "object", "properties": { "t": { "const": "A" }, "c": { "type": "integer" } } },
+                { "type": "object", "properties": { "t": { "const": "B" }, "c": { "$ref": "#/$defs/Address" } } },
+            ] },
         },
     });
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 17] = [
         (&["names=5", "n=1", "names=a b"], r#"{"names":["5","a b"],"n":1}"#),
         (&[r#"names=["a", "b"]"#], r#"{"names":["a", "b"]}"#),
         (&["names:=7"], r#"{"names":7}"#),
@@ -98,6 +103,9 @@ fn items_of_lists_are_given_one_by_one_and_members_of_objects_by_a_dot() {
         (&["x.y=5"], r#"{"x.y":"5"}"#),
         (&["n.y=5"], r#"{"n.y":5}"#),
         (&["address.=5"], r#"{"address.":5}"#),
+        (&["any.a.b=1", "any.a.c=x", "any.d=2"], r#"{"any":{"a":{"b":1,"c":"x"},"d":2}}"#),
+        (&["any.a..b=1"], r#"{"any":{"a..b":1}}"#),
+        (&["tagged.t=B", "tagged.c.city=x"], r#"{"tagged":{"t":"B","c":{"city":"x"}}}"#),
     ];
     for (words, expected) in cases {
         assert_eq!(params(words, &schema), expected, "{words:?}");
