@@ -977,7 +977,7 @@ fn who_never_reads_the_answer_of_a_batch_costs_no_more_than_a_queue() {
 
 #[tokio::test]
 async fn who_reads_slowly_and_answers_pings_is_not_dead() {
-    let builder = builder(methods![add, megabyte]).open().max_message_size(8 * MIB).max_queue_bytes(8 * MIB);
+    let builder = builder(methods![add, megabyte]).open().max_queue_bytes(8 * MIB);
     let builder = builder.heartbeat_interval(Duration::from_millis(100)).heartbeat_timeout(Duration::from_millis(500));
     let server = start(builder).await;
     let mut peer = Peer::connect(&server).await;

@@ -169,7 +169,7 @@ fn settings_that_could_not_work_are_refused_all_at_once_whether_built_or_read() 
             .buffer_size(usize::MAX)
             .heartbeat_interval(Duration::from_nanos(1))
             .call_timeout(Duration::ZERO)
-            .max_queue_bytes(1000)
+            .max_queue_bytes(0)
             .allowed_origins(["app.example.org"]),
     );
     let largest = format!("`buffer_size` is {}: it must not be over 16777216", usize::MAX);
@@ -177,7 +177,7 @@ fn settings_that_could_not_work_are_refused_all_at_once_whether_built_or_read() 
         &largest,
         "`heartbeat_interval` is 1ns: it must be at least 1ms",
         "`call_timeout` is 0ns: it must be at least 1ms; leave it out for no limit",
-        "`max_queue_bytes` is 1000 and `max_message_size` is 16777216",
+        "`max_queue_bytes` is 0: it must be at least 1",
         "`allowed_origins` holds `app.example.org`, which no browser sends",
     ] {
         assert!(built.contains(part), "{part:?} is not in {built}");
@@ -390,11 +390,7 @@ async fn who_sends_too_many_bytes_is_told_when_to_come_back() {
 
 #[tokio::test]
 async fn a_slow_client_loses_its_oldest_events_if_that_is_the_policy() {
-    let builder = builder(methods![add])
-        .open()
-        .max_message_size(100_000)
-        .max_queue_bytes(100_000)
-        .slow_clients(SlowClients::DropOldestEvents);
+    let builder = builder(methods![add]).open().max_queue_bytes(100_000).slow_clients(SlowClients::DropOldestEvents);
     let server = start(builder).await;
     let mut peer = Peer::connect(&server).await;
     peer.expect_silence().await;

@@ -291,7 +291,7 @@ async fn what_waits_for_a_peer_that_does_not_read_is_shown_until_it_has_read_it(
 #[tokio::test]
 async fn slow_clients_are_counted_and_what_waited_for_them_is_not_any_more() {
     record!(counts);
-    let server = start(builder(methods![add]).open().max_message_size(1000).max_queue_bytes(1000)).await;
+    let server = start(builder(methods![add]).open().max_queue_bytes(1000)).await;
     let mut peer = Peer::connect(&server).await;
     peer.expect_silence().await;
     // Nothing is written between the two.
@@ -319,11 +319,7 @@ async fn a_peer_that_says_4002_is_no_slow_client() {
 #[tokio::test]
 async fn events_that_slow_clients_lose_are_counted() {
     record!(counts);
-    let policy = builder(methods![add])
-        .open()
-        .max_message_size(10_000)
-        .max_queue_bytes(10_000)
-        .slow_clients(SlowClients::DropOldestEvents);
+    let policy = builder(methods![add]).open().max_queue_bytes(10_000).slow_clients(SlowClients::DropOldestEvents);
     let server = start(policy).await;
     let mut peer = Peer::connect(&server).await;
     peer.expect_silence().await;

@@ -128,7 +128,7 @@ async fn who_sends_more_than_the_rates_allow_is_closed_with_1008() {
 #[tokio::test]
 async fn who_does_not_read_is_disconnected_with_4002() {
     let (told, mut handles) = mpsc::unbounded_channel();
-    let server = builder([]).open().max_message_size(1 << 20).max_queue_bytes(1 << 20).raw("/flood", move |conn, _| {
+    let server = builder([]).open().max_queue_bytes(1 << 20).raw("/flood", move |conn, _| {
         let told = told.clone();
         async move {
             while conn.send(vec![0; 1 << 16]) {

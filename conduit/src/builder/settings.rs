@@ -68,7 +68,7 @@ impl ServerBuilder {
     /// Lets pages of these origins (`"https://app.example.org"`, or `"*"` for all) call the server from browsers.
     /// Without it, only pages of the server's own host and of this machine may; others are refused with HTTP status
     /// 403. Programs that are no browsers send no origin. An origin is scheme, host and, where there is one, port, without
-    /// a slash at the end.
+    /// a slash at the end; pages without one send `"null"`, in some web views `"file://"`.
     pub fn allowed_origins(mut self, origins: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.config.allowed_origins.extend(origins.into_iter().map(Into::into));
         self
@@ -176,7 +176,11 @@ impl ServerBuilder {
     }
 
     /// The most bytes that may wait to be sent to a connection, and the most that the params of its running calls may
-    /// have; 64 MiB by default, `max_message_size` at least. Each message that waits counts for some bytes more than it has.
+    /// have; 64 MiB by default, 1 at least. Each message that waits counts for some bytes more than it has.
+    ///
+    /// A message that nothing waits before is taken whatever its size, and so are the params of a call that runs alone: of
+    /// one connection at most this or one message (of [`max_message_size`](Self::max_message_size) at most) waits,
+    /// whichever is more. Below `max_message_size`, a client that reads as it should may still find the queue full.
     ///
     /// A client that reads so slowly that more would wait is dealt with as [`slow_clients`](Self::slow_clients) says.
     /// While more than half of it waits, the client is not read from; one that takes not a byte of that for

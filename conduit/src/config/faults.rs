@@ -122,16 +122,9 @@ impl ServerConfig {
             ("max_batch", self.max_batch, 1..=usize::MAX),
             ("max_depth", self.max_depth, MIN_DEPTH..=MAX_DEPTH),
             ("max_in_flight", self.max_in_flight, 1..=usize::MAX),
+            ("max_queue_bytes", self.max_queue_bytes, 1..=usize::MAX),
         ];
-        let mut faults: Vec<_> = sizes.iter().filter_map(|(key, size, range)| outside(key, size, range)).collect();
-        if self.max_queue_bytes < self.max_message_size {
-            faults.push(format!(
-                "`max_queue_bytes` is {} and `max_message_size` is {}: the queue must hold a message, or clients that \
-                 read as they should would be cut off; raise the one or lower the other",
-                self.max_queue_bytes, self.max_message_size
-            ));
-        }
-        faults
+        sizes.iter().filter_map(|(key, size, range)| outside(key, size, range)).collect()
     }
 
     fn rate_faults(&self) -> impl Iterator<Item = String> {
@@ -203,8 +196,8 @@ fn fits_a_header(text: &str) -> bool {
 
 /// Whether a browser could send it as where a page is from: a scheme and a host with or without a port (RFC 6454, 7).
 fn is_origin(text: &str) -> bool {
-    // `null` is what pages without an origin send.
-    matches!(text, "*" | "null")
+    // `null` is what pages without an origin send, `file://` some web views for files.
+    matches!(text, "*" | "null" | "file://")
         || text.split_once("://").is_some_and(|(scheme, authority)| {
             let (host, port) = match authority.rsplit_once(':') {
                 Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
@@ -280,13 +273,13 @@ mod tests {
         ),
         ("tls_certificate", &["'server.pem'"]),
         ("tls_key", &["'server.key'"]),
-        ("max_message_size", &["0", "63", "67108865"]),
+        ("max_message_size", &["0", "63"]),
         ("max_batch", &["0"]),
         ("max_depth", &["0", "1", "129"]),
         ("max_in_flight", &["0"]),
         ("max_messages_per_second", &["1000000001"]),
         ("max_bytes_per_second", &["1000000001"]),
-        ("max_queue_bytes", &["0", "16777215"]),
+        ("max_queue_bytes", &["0"]),
         ("call_timeout", &["'0s'", "'999us'"]),
         ("prometheus", &["''", "'9000'", "'127.0.0.1'", "':9000'", "'http://127.0.0.1:9000'", "'127.0.0.1:65536'"]),
     ];
@@ -339,13 +332,15 @@ mod tests {
             "host = 'my_service.internal.'",
             "auth_timeout = '1ms'",
             "heartbeat_interval = '1ms'\nheartbeat_timeout = '2ms'",
-            "max_message_size = 64\nmax_queue_bytes = 64",
+            "max_message_size = 64",
+            "max_message_size = 104857600",
+            "max_queue_bytes = 1",
             "max_depth = 2",
             "max_messages_per_second = 1000000000",
             "shutdown_deadline = '0s'",
             "max_failed_logins = 0",
             "buffer_size = 512",
-            "allowed_origins = ['*', 'null', 'http://localhost:3000', 'http://[::1]:3000', 'chrome-extension://abc']",
+            "allowed_origins = ['*', 'null', 'file://', 'http://localhost:3000', 'http://[::1]:3000', 'chrome-extension://abc']",
             "allowed_origins = ['https://app.example', 'http://app.example:443', 'HTTPS://App.Example:8443']",
         ] {
             assert_eq!(faults(line), Vec::<String>::new(), "{line}");
@@ -354,12 +349,11 @@ mod tests {
 
     #[test]
     fn a_fault_says_what_is_seen_and_wanted() {
-        let all = "max_batch = 0\ncall_timeout = '0s'\nbuffer_size = 20000000\nmax_queue_bytes = 1000";
+        let all = "max_batch = 0\ncall_timeout = '0s'\nbuffer_size = 20000000\nmax_queue_bytes = 0";
         let wanted = [
             "`buffer_size` is 20000000: it must not be over 16777216",
             "`max_batch` is 0: it must be at least 1",
-            "`max_queue_bytes` is 1000 and `max_message_size` is 16777216: the queue must hold a message, or clients \
-             that read as they should would be cut off; raise the one or lower the other",
+            "`max_queue_bytes` is 0: it must be at least 1",
             "`call_timeout` is 0ns: it must be at least 1ms; leave it out for no limit",
         ];
         assert_eq!(faults(all), wanted);
