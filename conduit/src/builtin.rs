@@ -4,7 +4,10 @@ use std::{borrow::Cow, sync::Arc};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde_json::{
+    json,
+    value::{RawValue, Value},
+};
 
 use crate::{
     Connection, RpcError, Server,
@@ -97,13 +100,27 @@ impl RpcError for LoginError {
     }
 
     fn describe() -> Vec<ErrorDescription> {
-        let code = ErrorCode::Unauthorized.code();
-        vec![ErrorDescription { code, message: "login failed: {reason}".into(), data: None }]
+        let data =
+            |name: &str, schema: Value| json!({ "type": "object", "properties": { name: schema }, "required": [name] });
+        let errors = [
+            (ErrorCode::Unauthorized, None),
+            (ErrorCode::ShuttingDown, Some(data("closing", json!({ "type": "boolean" })))),
+            (ErrorCode::RateLimited, Some(data("retry_after_ms", json!({ "type": "integer", "minimum": 0 })))),
+            (ErrorCode::InternalError, None),
+        ];
+        let describe = |(code, data): (ErrorCode, _)| ErrorDescription {
+            code: code.code(),
+            message: "login failed: {reason}".into(),
+            data,
+        };
+        errors.map(describe).into()
     }
 
     fn from_error_object(object: &ErrorObject) -> Option<Self> {
-        let reason = object.message().strip_prefix("login failed: ")?;
-        (object.code() == ErrorCode::Unauthorized.code()).then(|| Self(reason.into()))
+        let reason = object.message().strip_prefix("login failed: ")?.to_owned();
+        let code = ErrorCode::from_code(object.code())?;
+        let is_known = Self::describe().iter().any(|error| error.code == object.code());
+        is_known.then(|| Self(Refusal { code, reason, data: object.data_as() }))
     }
 }
 
@@ -173,5 +190,34 @@ impl JsonSchema for OpenRpc {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "object", "description": "An OpenRPC 1.4 document" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn every_way_to_fail_a_login_is_described_and_comes_back_as_itself() {
+        let refusals = [
+            Refusal::from("the token is wrong"),
+            Refusal::shutting_down(),
+            Refusal::for_now("the server is full".into(), Duration::from_secs(5)),
+            Refusal::unheard("the server failed"),
+        ];
+        assert_eq!(LoginError::describe().len(), refusals.len());
+        for refusal in refusals {
+            let sent = LoginError(refusal).to_error_object();
+            let described = LoginError::describe().into_iter().find(|error| error.code == sent.code());
+            let described = described.unwrap_or_else(|| panic!("{sent} is not described"));
+            let fits = |schema| jsonschema::is_valid(&schema, &sent.data_as().unwrap_or_default());
+            assert_eq!(described.data.map(fits), sent.data().map(|_| true), "{sent}");
+            let back = LoginError::from_error_object(&sent).unwrap_or_else(|| panic!("{sent} is unknown"));
+            assert_eq!(back.to_error_object(), sent);
+        }
+        assert!(LoginError::from_error_object(&ErrorObject::new(-32001, "no login")).is_none());
+        assert!(LoginError::from_error_object(&ErrorObject::new(404, "login failed: no")).is_none());
     }
 }
