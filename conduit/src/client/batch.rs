@@ -123,6 +123,10 @@ impl Batch {
 
     /// Sends the batch and waits until each of its calls is answered; a batch of notifications is not waited for.
     ///
+    /// A batch of which a server that stops takes no call (-32005) waits for the next connection, as a single
+    /// [call](crate::PendingCall) does; one with a notification, which may have run, only if it is
+    /// [idempotent](Self::idempotent).
+    ///
     /// # Errors
     /// `Encode` for a batch without an entry, and for arguments that can't be sent, before anything is; `Timeout`
     /// and `Closed` for the batch as a whole, as for a single [call](crate::PendingCall). What the server answers to an
@@ -148,7 +152,8 @@ impl Batch {
             Vec::new()
         } else {
             let calls = entries.iter().filter(|entry| entry.is_call).count() as u64;
-            let exchange = Exchange { link, what: "the batch", patience, idempotent, ahead, is_batch: true };
+            let notifies = calls < entries.len() as u64;
+            let exchange = Exchange { link, what: "the batch", patience, idempotent, ahead, is_batch: true, notifies };
             exchange.run(calls, |first_id, timeout| text(&entries, first_id, timeout)).await?
         };
         let methods = entries.into_iter().filter(|entry| entry.is_call).map(|entry| entry.method);

@@ -101,6 +101,6 @@ impl Client {
     }
 
     fn exchange<'a>(&'a self, what: &'a str, patience: Patience, idempotent: bool) -> Exchange<'a> {
-        Exchange { link: &self.link, what, patience, idempotent, ahead: self.ahead, is_batch: false }
+        Exchange { link: &self.link, what, patience, idempotent, ahead: self.ahead, is_batch: false, notifies: false }
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Exchange<'a> {
     pub(super) ahead: Option<u64>,
     /// Whether they are a batch.
     pub(super) is_batch: bool,
+    /// Whether there are notifications beside them.
+    pub(super) notifies: bool,
 }
 
 /// What became of the attempts so far.
@@ -90,9 +92,9 @@ impl Exchange<'_> {
             // An entry that was answered before the connection ended keeps its answer.
             let Some((was_sent, ending)) = fell(&outcomes) else {
                 // As what waits when the connection has fallen: it is about to. What goes ahead does not wait: the server
-                // may wait for whoever calls, before it closes.
-                let goes_ahead = self.ahead == Some(connection);
-                waiting = if !goes_ahead && are_turned_away(&outcomes) { self.link.waiting() } else { None };
+                // may wait for whoever calls, before it closes. Nor do notifications: they may have run.
+                let may_wait = self.ahead != Some(connection) && (self.idempotent || !self.notifies);
+                waiting = if may_wait && are_turned_away(&outcomes) { self.link.waiting() } else { None };
                 if waiting.is_none() {
                     return Ok(outcomes);
                 }

@@ -450,6 +450,35 @@ async fn a_call_that_a_server_does_not_take_as_it_stops_is_made_on_the_next_conn
 }
 
 #[tokio::test]
+async fn a_batch_whose_notification_may_have_run_is_made_again_only_when_it_is_idempotent() {
+    for is_idempotent in [false, true] {
+        let (listener, url) = listen().await;
+        let (client, mut peer) = accepted(coming_back(&url), &listener).await;
+        let start = Instant::now();
+        let mut batch = client.batch();
+        batch.notify("tick", ());
+        let entry = batch.call::<u8>("c", ());
+        let batch = if is_idempotent { batch.idempotent() } else { batch };
+        let (answers, ()) = tokio::join!(batch.send(), async {
+            let id = peer.json().await[1]["id"].clone();
+            peer.send(&json!([{ "jsonrpc": "2.0", "error": stopping(), "id": id }])).await;
+            if is_idempotent {
+                peer.close(1001, "").await;
+                drop(peer);
+                let mut peer = Peer::accept(&listener).await;
+                let id = peer.json().await[1]["id"].clone();
+                peer.send(&json!([{ "jsonrpc": "2.0", "result": 1, "id": id }])).await;
+            }
+        });
+        match answers.unwrap().take(entry) {
+            Ok(answer) => assert!(is_idempotent && answer == 1),
+            Err(error) => assert!(!is_idempotent && error.code() == Some(-32005), "{error}"),
+        }
+        assert!(start.elapsed().as_secs() < 30, "it was answered, not given up");
+    }
+}
+
+#[tokio::test]
 async fn who_does_not_wait_and_whom_another_kind_of_server_refuses_reads_the_answer_at_once() {
     let other = json!({ "code": -32005, "message": "daily request count exceeded" });
     type Change = fn(Connect) -> Connect;
