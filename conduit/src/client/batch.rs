@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Client,
-    exchange::{self, Exchange, request},
+    exchange::{self, Exchange, LOGIN, request},
     known::Known,
     params,
     pending::Outcome,
@@ -151,15 +151,17 @@ impl Batch {
         let outcomes = if entries.is_empty() {
             Vec::new()
         } else {
-            let calls = entries.iter().filter(|entry| entry.is_call).count() as u64;
-            let notifies = calls < entries.len() as u64;
-            let exchange = Exchange { link, what: "the batch", patience, idempotent, ahead, is_batch: true, notifies };
-            exchange.run(calls, |first_id, timeout| text(&entries, first_id, timeout)).await?
+            let what = "the batch";
+            let calls: Vec<_> = entries.iter().filter(|entry| entry.is_call).collect();
+            let notifies = calls.len() < entries.len();
+            let login = calls.iter().rposition(|call| *call.method == *LOGIN).map(|index| index as u64);
+            let exchange = Exchange { link, what, patience, idempotent, ahead, is_batch: true, notifies, login };
+            exchange.run(calls.len() as u64, |first_id, timeout| text(&entries, first_id, timeout)).await?
         };
         let methods = entries.into_iter().filter(|entry| entry.is_call).map(|entry| entry.method);
         let given: Vec<_> = methods.zip(outcomes).collect();
         for (method, outcome) in &given {
-            exchange::inspect(&client, method, outcome)?;
+            exchange::check_version(link, method, outcome)?;
         }
         let mut answers: Vec<_> = given.into_iter().map(|(method, outcome)| (method, Answer::Given(outcome))).collect();
         for Refused { call, method, error } in refused {

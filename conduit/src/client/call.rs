@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Client,
-    exchange::{self, Exchange, request},
+    exchange::{self, Exchange, LOGIN, request},
 };
 use crate::{
     error::Result,
@@ -93,14 +93,16 @@ impl Client {
         self.known.check_call(method, params)?;
         let idempotent = idempotent || self.known.is_idempotent(method);
         let what = format!("`{method}`");
-        let exchange = self.exchange(&what, patience, idempotent);
+        let mut exchange = self.exchange(&what, patience, idempotent);
+        exchange.login = (method == LOGIN).then_some(0);
         let outcomes = exchange.run(1, |id, timeout| request(method, params, Some(id), timeout)).await?;
         let outcome = outcomes.into_iter().next().expect("one call has one outcome");
-        exchange::inspect(self, method, &outcome)?;
+        exchange::check_version(&self.link, method, &outcome)?;
         outcome.map_err(|failure| failure.into_error(&what))
     }
 
     fn exchange<'a>(&'a self, what: &'a str, patience: Patience, idempotent: bool) -> Exchange<'a> {
-        Exchange { link: &self.link, what, patience, idempotent, ahead: self.ahead, is_batch: false, notifies: false }
+        let (link, ahead) = (&*self.link, self.ahead);
+        Exchange { link, what, patience, idempotent, ahead, is_batch: false, notifies: false, login: None }
     }
 }

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    Client, dial,
+    dial,
     ending::Ending,
     link::{Link, Place, Route},
     pending::{Failure, Outcome},
@@ -43,6 +43,8 @@ pub(super) struct Exchange<'a> {
     pub(super) is_batch: bool,
     /// Whether there are notifications beside them.
     pub(super) notifies: bool,
+    /// Which of them is a login, counted from 0.
+    pub(super) login: Option<u64>,
 }
 
 /// What became of the attempts so far.
@@ -86,6 +88,9 @@ impl Exchange<'_> {
             }
             // A connection that fell since counts for nothing.
             let Some(answers) = self.register(&ids, connection) else { continue };
+            if let Some(login) = self.login {
+                self.link.pending().mark_login(ids.start + login, place.early);
+            }
             let _ticket = Ticket { link: self.link, ids: ids.clone(), sent: &so_far.sent };
             self.link.send(text, Route::Calls(ids), place);
             let outcomes = join_all(answers.into_iter().map(outcome)).await;
@@ -179,29 +184,16 @@ pub(super) fn request(method: &str, params: Option<&RawValue>, id: Option<u64>, 
     timed_request_text(method, params, id.map(Id::from).as_ref(), timeout).expect("a string, JSON and numbers are JSON")
 }
 
-/// Looks at an answer for what the client itself must know of a login: the version that the server told, or that it
-/// was refused where it was to prepare a connection.
+/// Looks at the answer to a login for the version that the server tells.
 ///
 /// # Errors
 /// The server is too old. The connection is closed.
-pub(super) fn inspect(client: &Client, method: &str, outcome: &Outcome) -> Result<()> {
-    let link = &*client.link;
-    match outcome {
-        _ if method != LOGIN => Ok(()),
-        Ok(answer) => {
-            link.logged_in();
-            let checked = link.needed_version().map_or(Ok(()), |needed| dial::check_login(needed, answer));
-            checked.inspect_err(|error| {
-                link.end(&Ending::GaveUp { why: error.to_string(), failure: Some(error.clone()) });
-            })
-        }
-        Err(Failure::Answered(refusal))
-            if client.ahead.is_some() && refusal.code() == ErrorCode::Unauthorized.code() =>
-        {
-            link.login_refused(refusal);
-            Ok(())
-        }
-        Err(_) => Ok(()),
+pub(super) fn check_version(link: &Link, method: &str, outcome: &Outcome) -> Result<()> {
+    match (outcome, link.needed_version()) {
+        (Ok(answer), Some(needed)) if method == LOGIN => dial::check_login(needed, answer).inspect_err(|error| {
+            link.end(&Ending::GaveUp { why: error.to_string(), failure: Some(error.clone()) });
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -168,8 +168,13 @@ impl Incoming {
         }
     }
 
+    /// Ends a call. What a login came to is noted here: who made it may be gone with the connection before it can see.
     fn settle(&self, id: &Id, outcome: Outcome) -> bool {
-        id.as_u64().is_some_and(|id| self.shared.pending.settle(id, outcome))
+        let Some(waiting) = id.as_u64().and_then(|id| self.shared.pending.take(id)) else { return false };
+        if let Some(login) = waiting.login {
+            self.shared.note_login(login, &outcome);
+        }
+        waiting.end(outcome)
     }
 
     fn reply(&self, reply: Reply) {

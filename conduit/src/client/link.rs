@@ -20,13 +20,13 @@ use super::{
     dial::Dial,
     ending::Ending,
     handlers::Handlers,
-    pending::{Gate, Pending},
+    pending::{Failure, Gate, Login, Outcome, Pending},
     supervise::{self, Plan},
 };
 use crate::{
     error::Error,
     in_flight::InFlight,
-    protocol::{ErrorObject, request_text},
+    protocol::{ErrorCode, request_text},
 };
 
 /// How many messages may wait for the socket; whoever sends the next one waits for a place.
@@ -56,7 +56,7 @@ pub(super) struct Shared {
     needed: Option<Version>,
     /// A connection came, opened, or fell.
     changed: Notify,
-    /// The logins in a row, of what goes ahead, that were refused.
+    /// The logins in a row, of those that prepare a connection, that were refused.
     refusals: AtomicU32,
     /// From here on nothing new is sent, and the task is about to end.
     pub(super) closing: CancellationToken,
@@ -100,7 +100,7 @@ pub(super) enum Route {
 pub(super) struct Place {
     pub(super) connection: u64,
     /// Whether it is had before the connection is open, for what goes ahead.
-    early: bool,
+    pub(super) early: bool,
     slot: OwnedSemaphorePermit,
 }
 
@@ -264,20 +264,6 @@ impl Link {
         self.shared.ended.clone()
     }
 
-    /// Notes that a login was accepted.
-    pub(super) fn logged_in(&self) {
-        self.shared.refusals.store(0, Ordering::Relaxed);
-    }
-
-    /// Notes that the login which prepares a connection was refused. After several in a row the client ends.
-    pub(super) fn login_refused(&self, refusal: &ErrorObject) {
-        let refusals = self.shared.refusals.fetch_add(1, Ordering::Relaxed) + 1;
-        if refusals >= MAX_REFUSALS {
-            let why = format!("the server refused the login of `on_connect` {refusals} times in a row: {refusal}");
-            self.shared.end(&Ending::GaveUp { why, failure: Some(refusal.clone().into()) });
-        }
-    }
-
     /// Ends the client for a reason of its own.
     pub(super) fn end(&self, ending: &Ending) {
         self.shared.end(ending);
@@ -349,6 +335,23 @@ impl Shared {
     pub(super) fn fall(&self, ending: &Ending) {
         self.pending.fall(ending);
         self.changed.notify_waiters();
+    }
+
+    /// Notes the answer to a login. When those that prepare a connection were refused several times in
+    /// a row the client ends.
+    pub(super) fn note_login(&self, login: Login, outcome: &Outcome) {
+        match (outcome, login) {
+            (Ok(_), _) => self.refusals.store(0, Ordering::Relaxed),
+            (Err(Failure::Answered(refusal)), Login::Early) if refusal.code() == ErrorCode::Unauthorized.code() => {
+                let refusals = self.refusals.fetch_add(1, Ordering::Relaxed) + 1;
+                if refusals >= MAX_REFUSALS {
+                    let why =
+                        format!("the server refused the login of `on_connect` {refusals} times in a row: {refusal}");
+                    self.end(&Ending::GaveUp { why, failure: Some(refusal.clone().into()) });
+                }
+            }
+            (Err(_), _) => {}
+        }
     }
 
     /// Ends all calls, at once and for good, and lets the task finish. Only the first ending counts.

@@ -58,11 +58,22 @@ pub(super) enum Gate {
     Ended(Ending),
 }
 
+/// A call that waits.
 #[derive(Debug)]
-struct Waiting {
+pub(super) struct Waiting {
     answer: oneshot::Sender<Outcome>,
     /// Whether the request was handed to the socket: until then it can be taken back without a trace.
     sent: bool,
+    /// Whether it is a login.
+    pub(super) login: Option<Login>,
+}
+
+/// A login among the calls.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Login {
+    /// Before the connection is open: it prepares it.
+    Early,
+    Late,
 }
 
 /// What a call ends with.
@@ -89,6 +100,13 @@ impl Failure {
             Self::Closed { sent: true, ending } => ending.not_answered(what),
             Self::Closed { sent: false, ending } => ending.not_sent(what),
         }
+    }
+}
+
+impl Waiting {
+    /// Ends it; `false` when nobody waits for it any more.
+    pub(super) fn end(self, outcome: Outcome) -> bool {
+        self.answer.send(outcome).is_ok()
     }
 }
 
@@ -168,11 +186,16 @@ impl Pending {
         wanted
     }
 
-    /// Ends one call; `false` when none with this id waits.
-    pub(super) fn settle(&self, id: u64, outcome: Outcome) -> bool {
-        // The lock is free again before the caller's task is woken.
-        let waiting = self.lock().waiting.remove(&id);
-        waiting.is_some_and(|waiting| waiting.answer.send(outcome).is_ok())
+    /// Notes that a call is a login, before it goes out.
+    pub(super) fn mark_login(&self, id: u64, early: bool) {
+        if let Some(waiting) = self.lock().waiting.get_mut(&id) {
+            waiting.login = Some(if early { Login::Early } else { Login::Late });
+        }
+    }
+
+    /// Takes a call out that is answered. The lock is free again before its maker's task is woken.
+    pub(super) fn take(&self, id: u64) -> Option<Waiting> {
+        self.lock().waiting.remove(&id)
     }
 
     /// Ends the calls of the one batch that waits; `false` when there is none, or more than one.
@@ -242,13 +265,13 @@ impl Default for Pending {
 impl Table {
     fn register(&mut self, id: u64) -> oneshot::Receiver<Outcome> {
         let (answer, receiver) = oneshot::channel();
-        self.waiting.insert(id, Waiting { answer, sent: false });
+        self.waiting.insert(id, Waiting { answer, sent: false, login: None });
         receiver
     }
 
     fn fail_all(&mut self, ending: &Ending) {
         self.batches.clear();
-        for (_, Waiting { answer, sent }) in self.waiting.drain() {
+        for (_, Waiting { answer, sent, .. }) in self.waiting.drain() {
             // A receiver that is gone has no use for it.
             let _ = answer.send(Err(Failure::Closed { sent, ending: ending.clone() }));
         }
@@ -284,8 +307,8 @@ mod tests {
     fn an_answer_finds_its_call_once() {
         let (pending, connection) = connected();
         let mut calls = pending.register(1..2, connection).unwrap();
-        assert!(pending.settle(1, Ok(RawValue::NULL.to_owned())));
-        assert!(!pending.settle(1, Ok(RawValue::NULL.to_owned())));
+        assert!(pending.take(1).unwrap().end(Ok(RawValue::NULL.to_owned())));
+        assert!(pending.take(1).is_none());
         assert!(calls[0].try_recv().unwrap().is_ok());
     }
 
@@ -295,7 +318,7 @@ mod tests {
         let _receivers = pending.register_batch(1..4, connection).unwrap();
         assert!(pending.withdraw(&(1..2)).1.is_empty(), "not sent yet");
         assert!(pending.mark_sent(&(1..4)));
-        pending.settle(2, Ok(RawValue::NULL.to_owned()));
+        pending.take(2).unwrap().end(Ok(RawValue::NULL.to_owned()));
         assert_eq!(pending.withdraw(&(1..4)), (connection, vec![3]));
         assert!(!pending.mark_sent(&(1..4)));
     }

@@ -5,8 +5,10 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
+use futures_util::SinkExt;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::{MS, Peer, accepted, coming_back, cut, listen, respond};
 use crate::{
@@ -183,14 +185,54 @@ async fn a_login_of_on_connect_that_is_refused_three_times_in_a_row_ends_the_cli
     assert!(client.call::<()>("a", ()).await.unwrap_err().is_unauthorized());
 }
 
+impl Peer {
+    /// Answers a login and hangs up, all at once.
+    async fn answer_and_hang_up(mut self, outcome: Result<(), i64>) {
+        let id = self.json().await["id"].clone();
+        let answer = match outcome {
+            Ok(()) => json!({"jsonrpc": "2.0", "result": null, "id": id}),
+            Err(code) => {
+                json!({"jsonrpc": "2.0", "error": { "code": code, "message": "the token is wrong" }, "id": id})
+            }
+        };
+        self.0.feed(Message::text(answer.to_string())).await.unwrap();
+        self.close(1008, "the login was refused").await;
+    }
+}
+
+#[tokio::test]
+async fn a_refused_login_of_on_connect_counts_also_when_the_server_hangs_up_at_once() {
+    let (listener, url) = listen().await;
+    let login = |client: Client| async move { client.call::<()>("rpc.login", ["old"]).await };
+    let (client, mut peer) = accepted(coming_back(&url).on_connect(login), &listener).await;
+    let (wrong, not_now) = (Err(-32001), Err(-32005));
+    for outcome in [wrong, wrong, Ok(()), not_now, not_now, not_now, wrong, not_now, wrong] {
+        peer.answer_and_hang_up(outcome).await;
+        peer = Peer::accept(&listener).await;
+    }
+    peer.answer_and_hang_up(wrong).await;
+    let end = tokio::select! {
+        end = client.closed() => end,
+        _again = Peer::accept(&listener) => panic!("it logs in without end"),
+    };
+    assert_eq!(end.code, CloseCode::UNAUTHORIZED);
+    assert!(end.reason.contains("3 times in a row") && end.reason.contains("the token is wrong"), "{}", end.reason);
+}
+
 #[tokio::test]
 async fn a_login_that_is_refused_to_the_application_costs_no_connection() {
     let (listener, url) = listen().await;
-    let (client, mut peer) = accepted(coming_back(&url), &listener).await;
+    let handler = |client: Client| async move {
+        client.call::<()>("rpc.login", ["typo"]).await.is_err_and(|error| error.is_unauthorized())
+    };
+    let (client, mut peer) = accepted(coming_back(&url).on("login?", handler), &listener).await;
+    let refusal = || json!({ "code": -32001, "message": "login failed: the token is wrong" });
     for _ in 0..5 {
-        let refusal = json!({ "code": -32001, "message": "login failed: the token is wrong" });
-        let (error, ()) = tokio::join!(client.call::<()>("rpc.login", ["typo"]), peer.answer_error(refusal));
+        let (error, ()) = tokio::join!(client.call::<()>("rpc.login", ["typo"]), peer.answer_error(refusal()));
         assert!(error.unwrap_err().is_unauthorized());
+        peer.send(&json!({"jsonrpc": "2.0", "method": "login?", "id": 1})).await;
+        peer.answer_error(refusal()).await;
+        assert_eq!(peer.json().await["result"], true);
     }
     let (answer, ()) = tokio::join!(client.call::<u8>("a", ()), peer.answer(json!(1)));
     assert_eq!(answer.unwrap(), 1);
