@@ -44,7 +44,8 @@ impl Connect {
 
     /// Runs when a connection has ended, whether another one follows or not, with the code and reason that
     /// [`Client::closed`] would tell. The hooks of the next connection wait for it; the attempts to make one do not. The
-    /// end of the client waits for that of the last connection, for up to 5 seconds.
+    /// end of the client waits for all that are left, for up to 5 seconds together: those that take longer go on after
+    /// it. One that awaits [`Client::closed`] or [`Client::close`] holds the end up for these 5 seconds.
     pub fn on_disconnect<F, Fut>(mut self, hook_fn: F) -> Self
     where
         F: Fn(Disconnected) -> Fut + Send + Sync + 'static,

@@ -243,7 +243,7 @@ impl Client {
     }
 
     /// Closes the connection, for all clones and for good; returns when the server has closed its side, or after 5
-    /// seconds, and [`on_disconnect`](Connect::on_disconnect) has run, or after 5 more.
+    /// seconds, and all hooks [`on_disconnect`](Connect::on_disconnect) that are left have run, or after 5 more.
     ///
     /// Notifications that were handed over before still go out, if there is a connection, also those that wait for a hook.
     /// Calls that wait end with an
@@ -255,10 +255,11 @@ impl Client {
         self.link.close().await;
     }
 
-    /// Waits until the client has ended for good, and says how its last connection did: by the code and the reason of
-    /// the server's close frame, 1000 when this side closed it, 3000 when it was lost and the server refuses the login, 1006
-    /// when it was lost without a close frame, could not be made again, or led to a server that is too old; the reason
-    /// says which.
+    /// Waits until the client has ended for good and its hooks [`on_disconnect`](Connect::on_disconnect) have run, as
+    /// [`close`](Self::close) does, and says how its last connection did: by the code and the reason
+    /// of the server's close frame, 1000 when this side closed it, 3000 when it was lost and the server refuses the login,
+    /// 1006 when it was lost without a close frame, could not be made again, or led to a server that is too old; the
+    /// reason says which.
     ///
     /// A connection that is lost, and followed by another, does not end the client: [`Connect::on_disconnect`] tells of
     /// those.

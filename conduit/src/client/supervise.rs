@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{close::CloseCode, error::Error};
 
-/// How long the end of a client waits for the last of its hooks.
+/// How long the end of a client waits for the hooks that are left, all together.
 const FAREWELL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a client does beside its calls.
@@ -108,7 +108,7 @@ impl<D: Dial> Task<D> {
             connection = self.shared.up(self.hooks.connect.is_empty());
             self.client.known.up(connection);
         }
-        // Whoever closes the client finds it done, unless a hook takes too long, or waits for the end itself.
+        // Whoever closes the client finds them done, unless they take too long, or one waits for the end itself.
         let _ = tokio::time::timeout(FAREWELL_TIMEOUT, farewell.done()).await;
     }
 
