@@ -18,6 +18,7 @@ use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{
         self, Message, Utf8Bytes,
+        error::CapacityError,
         protocol::{CloseFrame, WebSocketConfig},
     },
 };
@@ -218,6 +219,12 @@ impl From<Option<CloseFrame>> for Disconnected {
 
 impl From<tungstenite::Error> for Lost {
     fn from(error: tungstenite::Error) -> Self {
-        Self { why: error.to_string(), told: CloseCode::of(&error) }
+        let why = match &error {
+            tungstenite::Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => format!(
+                "the server sent a message of {size} bytes or more: `max_message_size` of this client is {max_size}"
+            ),
+            _ => error.to_string(),
+        };
+        Self { why, told: CloseCode::of(&error) }
     }
 }
