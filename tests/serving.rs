@@ -12,26 +12,17 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{PATIENCE, Peer, builder, http, serve, start};
+use crate::support::{
+    PATIENCE, Peer, builder,
+    gate::{Gate, wait},
+    http, serve, start,
+};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 #[rpc]
 async fn add(a: i64, b: i64) -> i64 {
     a + b
-}
-
-#[derive(Default)]
-struct Gate {
-    arrived: Notify,
-    open: Notify,
-}
-
-#[rpc]
-async fn wait(gate: &Arc<Gate>) -> &'static str {
-    gate.arrived.notify_one();
-    gate.open.notified().await;
-    "through"
 }
 
 #[tokio::test]

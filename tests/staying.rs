@@ -19,6 +19,7 @@ use tokio::{
 
 use crate::support::{
     PATIENCE, builder,
+    gate::{Gate, wait},
     proxy::{Direction, Fault, Kind, Proxy},
     start,
 };
@@ -307,21 +308,6 @@ struct Name(&'static str);
 #[rpc]
 async fn name(server: &Name) -> String {
     server.0.to_owned()
-}
-
-/// What a call waits for.
-#[derive(Default)]
-struct Gate {
-    arrived: Notify,
-    open: Notify,
-}
-
-/// Wait until it is let go.
-#[rpc]
-async fn wait(gate: &Arc<Gate>) -> &'static str {
-    gate.arrived.notify_one();
-    gate.open.notified().await;
-    "through"
 }
 
 #[tokio::test]

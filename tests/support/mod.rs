@@ -1,5 +1,6 @@
 //! A server on a free port, and a peer that speaks plain text over a WebSocket.
 
+pub mod gate;
 pub mod proxy;
 
 use std::{
